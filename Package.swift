@@ -1,0 +1,115 @@
+// swift-tools-version: 6.3
+// The targets stand bottom up: each may import only what its `dependencies` line names
+// (`make lint` compares every import with this file). ARCHITECTURE.md explains the layers.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "facet",
+    products: [
+        .executable(name: "facet", targets: ["facet"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+    ],
+    targets: [
+        // C: hot loops with per-function instruction sets; image codecs behind one shim.
+        .target(name: "CCPU"),
+        .target(
+            name: "CImageCodecs",
+            linkerSettings: [
+                .linkedLibrary("jpeg"), .linkedLibrary("png16"), .linkedLibrary("webp"),
+                .linkedLibrary("webpdemux"), .linkedLibrary("gif"),
+            ]
+        ),
+
+        // What a tensor, a device and a backend are; the CPU backend.
+        .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
+
+        // Files, text and pictures: three readers that know nothing of each other.
+        .target(name: "FacetCheckpoint", dependencies: ["FacetTensor"], swiftSettings: swiftSettings),
+        .target(name: "FacetTokenizer", swiftSettings: swiftSettings),
+        .target(name: "FacetImage", dependencies: ["CImageCodecs"], swiftSettings: swiftSettings),
+
+        // The model, and the engine that feeds it.
+        .target(name: "FacetModel", dependencies: ["FacetTensor", "FacetCheckpoint"], swiftSettings: swiftSettings),
+        .target(
+            name: "FacetEngine",
+            dependencies: [
+                "FacetTensor", "FacetModel", "FacetTokenizer", "FacetImage",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
+        // Runs reference cases through the engine: shared by `facet verify` and the golden tests.
+        .target(
+            name: "FacetVerify",
+            dependencies: [
+                "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
+            ],
+            swiftSettings: swiftSettings
+        ),
+
+        // The composition root: chooses backends and wires everything.
+        .executableTarget(
+            name: "facet",
+            dependencies: [
+                "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
+                "FacetVerify",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
+        // Tests: one target per source target, and what they share.
+        .target(
+            name: "FacetTestSupport",
+            dependencies: ["FacetTensor"],
+            path: "Tests/FacetTestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FacetCheckpointTests",
+            dependencies: ["FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FacetTokenizerTests",
+            dependencies: ["FacetTokenizer", "FacetTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FacetImageTests",
+            dependencies: ["FacetImage", "CImageCodecs", "FacetTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FacetModelTests",
+            dependencies: ["FacetModel", "FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FacetEngineTests",
+            dependencies: [
+                "FacetEngine", "FacetModel", "FacetTokenizer", "FacetImage", "FacetTensor", "FacetTestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "FacetVerifyTests", dependencies: ["FacetVerify", "FacetTestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FacetCommandTests", dependencies: ["FacetTestSupport"], swiftSettings: swiftSettings),
+    ],
+    cLanguageStandard: .c2x
+)

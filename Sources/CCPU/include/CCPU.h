@@ -1,0 +1,2 @@
+/// The hot loops of the CPU backend.
+#pragma once

@@ -1,0 +1,2 @@
+/// Image bytes to RGB through libjpeg-turbo, libpng, libwebp and giflib.
+#pragma once

@@ -1,0 +1,31 @@
+/// The type of a tensor's elements.
+///
+/// The raw value is the name users write (`--dtype bfloat16`) and reports print.
+public enum DType: String, Sendable, Hashable, CaseIterable {
+    case float32
+    case float16
+    case bfloat16
+    case int32
+    case uint8
+
+    /// Bytes that one element takes.
+    public var byteCount: Int {
+        switch self {
+        case .float32, .int32: 4
+        case .float16, .bfloat16: 2
+        case .uint8: 1
+        }
+    }
+
+    /// Whether the elements are floating-point numbers.
+    public var isFloatingPoint: Bool {
+        switch self {
+        case .float32, .float16, .bfloat16: true
+        case .int32, .uint8: false
+        }
+    }
+}
+
+extension DType: CustomStringConvertible {
+    public var description: String { rawValue }
+}
