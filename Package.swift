@@ -107,7 +107,10 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "FacetVerifyTests", dependencies: ["FacetVerify", "FacetTestSupport"], swiftSettings: swiftSettings),
+            name: "FacetVerifyTests",
+            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "FacetCommandTests", dependencies: ["FacetTestSupport"], swiftSettings: swiftSettings),
     ],
