@@ -1,4 +1,4 @@
-package import FacetTensor
+import FacetTensor
 
 /// The text side of the model: token embedding, layers, final norm and output layer.
 package struct Decoder: Sendable {

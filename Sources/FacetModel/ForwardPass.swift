@@ -1,4 +1,4 @@
-public import FacetTensor
+import FacetTensor
 
 /// What one forward may use: the checked batch with its integers on the device, and all memory it works in.
 public struct ForwardPass {

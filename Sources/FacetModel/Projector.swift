@@ -1,4 +1,4 @@
-package import FacetTensor
+import FacetTensor
 
 /// From the tower's rows to rows of the decoder: 2 × 2 convolution, gated adapter, begin and end rows, scaling.
 package struct Projector: Sendable {

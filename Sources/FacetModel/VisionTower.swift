@@ -1,4 +1,4 @@
-package import FacetTensor
+import FacetTensor
 
 /// What encoding one picture may use.
 struct VisionPass {

@@ -1,4 +1,4 @@
-package import FacetTensor
+public import FacetTensor
 
 /// One tensor that the model needs.
 public struct WeightDeclaration: Sendable, Hashable {
