@@ -1,4 +1,4 @@
-import FacetCheckpoint
+package import FacetCheckpoint
 
 /// A file that is in memory for as long as the process runs, such as one inside the executable.
 ///
@@ -44,7 +44,7 @@ public struct ModelFiles: Sendable {
     /// The weights: headers checked, no weight byte read.
     ///
     /// - Throws: `.checkpoint`.
-    public func checkpoint() throws(EngineError) -> Checkpoint {
+    package func checkpoint() throws(EngineError) -> Checkpoint {
         do throws(CheckpointError) {
             switch place {
             case .folder(let path): return try Checkpoint(folder: path)
@@ -62,7 +62,7 @@ public struct ModelFiles: Sendable {
     /// The content of a small file that must be there.
     ///
     /// - Throws: `.checkpoint`.
-    public func bytes(of name: String, limit: Int = 16 << 20) throws(EngineError) -> [UInt8] {
+    package func bytes(of name: String, limit: Int = 16 << 20) throws(EngineError) -> [UInt8] {
         switch place {
         case .folder:
             do { return try FileContents.bytes(of: path(name), limit: limit) } catch { throw .checkpoint(error) }
@@ -77,7 +77,7 @@ public struct ModelFiles: Sendable {
     /// The content of a small file; nil when it is not there.
     ///
     /// - Throws: `.checkpoint` when it is there and cannot be read.
-    public func optionalBytes(of name: String, limit: Int = 16 << 20) throws(EngineError) -> [UInt8]? {
+    package func optionalBytes(of name: String, limit: Int = 16 << 20) throws(EngineError) -> [UInt8]? {
         do {
             return try bytes(of: name, limit: limit)
         } catch .checkpoint(.missingFile) {

@@ -37,20 +37,47 @@ public final class ModelRunner: Runner {
 
     public var imageRowCount: Int { model.configuration.imageRowCount }
 
-    public func prepare(_ image: ImageID, pixels: [Float], progress: (Double) -> Void) throws(EngineError) {
-        do throws(ModelError) {
-            let place = try features.reserve(image)
-            do throws(EngineError) {
-                try withoutActuallyEscaping(progress) { (progress) throws(EngineError) in
-                    try encode(pixels, into: place, progress: progress)
-                }
-            } catch {
-                features.release(image)
-                throw error
+    public func prepare(
+        _ image: ImageID, pixels: [Float], progress: @escaping (Double) -> Void
+    ) throws(EngineError) {
+        let place: Tensor
+        do { place = try features.reserve(image) } catch { throw .model(error) }
+        do {
+            try encode(pixels, into: place, progress)
+        } catch {
+            features.release(image)
+            throw error
+        }
+    }
+
+    private func encode(
+        _ pixels: [Float], into place: Tensor, _ progress: @escaping (Double) -> Void
+    ) throws(EngineError) {
+        // Patch embedding, layers, convolution, projector, begin and end rows.
+        let pointCount = Double(model.configuration.vision.layerCount + 4)
+        var passed = 0.0
+        try encode(pixels, into: place) { (_, _) throws(TensorError) in
+            passed += 1
+            progress(min(passed / pointCount, 1))
+        }
+        do {
+            guard try backend.containsNonFinite(place) else { return }
+        } catch { throw .tensor(error) }
+        let finder = NonFiniteFinder(backend)
+        try encode(pixels, into: place, probe: finder.probe)
+        throw .nonFinite(layer: finder.firstPoint ?? "vision.output")
+    }
+
+    private func encode(_ pixels: [Float], into place: Tensor, probe: @escaping Probe) throws(EngineError) {
+        // The pixels' place is scratch memory: it is filled anew for every run.
+        do {
+            try pixels.withUnsafeBytes { (bytes) throws(TensorError) in
+                try backend.upload(bytes, into: workspace.pixels)
             }
-        } catch let error as ModelError {
-            throw .model(error)
-        } catch let error as EngineError { throw error }
+        } catch { throw .tensor(error) }
+        do {
+            try model.encode(pixels: workspace.pixels, into: place, workspace: workspace, probe: probe)
+        } catch { throw .model(error) }
     }
 
     public func release(_ image: ImageID) { features.release(image) }

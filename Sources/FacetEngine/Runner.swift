@@ -20,7 +20,7 @@ public protocol Runner: AnyObject {
     ///   - image: names the features from now on.
     ///   - pixels: `[3, side, side]`, normalized.
     ///   - progress: called now and then with the finished share, 0 to 1.
-    func prepare(_ image: ImageID, pixels: [Float], progress: (Double) -> Void) throws(EngineError)
+    func prepare(_ image: ImageID, pixels: [Float], progress: @escaping (Double) -> Void) throws(EngineError)
 
     /// Gives up a picture's features.
     func release(_ image: ImageID)
