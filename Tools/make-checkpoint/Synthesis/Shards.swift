@@ -1,7 +1,8 @@
 package import FacetCheckpoint
 
-/// Tensors distributed over files as the published checkpoints do it: in order, a new file when the next tensor would
-/// pass the limit. Layers are split wherever that falls.
+/// Tensors distributed over files as the published checkpoints do it.
+///
+/// In order, with a new file when the next tensor would pass the limit; layers are split wherever that falls.
 package struct Shards: Sendable {
     /// The tensors of each file; never empty.
     package let items: [[SafetensorsWriter.Item]]
