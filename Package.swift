@@ -43,7 +43,7 @@ let package = Package(
         .target(
             name: "FacetEngine",
             dependencies: [
-                "FacetTensor", "FacetModel", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetCheckpoint", "FacetModel", "FacetTokenizer", "FacetImage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
@@ -119,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "FacetEngineTests",
             dependencies: [
-                "FacetEngine", "FacetModel", "FacetTokenizer", "FacetImage", "FacetTensor", "FacetTestSupport",
+                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetTensor",
+                "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),
