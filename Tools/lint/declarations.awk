@@ -1,0 +1,86 @@
+# Finds public, package and open declarations, and requirements of such protocols, with no `///` above them.
+# Witnesses of the standard library's protocols are let off: they say what the protocol says.
+# It reads lines, not syntax: attributes, `#if` lines and plain comments may stand between comment and declaration.
+
+FNR == 1 { documented = inText = openParentheses = depth = protocolDepth = 0 }
+
+{
+    quotes = gsub(/"""/, "\"\"\"")
+    if (inText) {
+        if (quotes % 2) inText = 0
+        next
+    }
+    if (quotes % 2) inText = 1
+
+    code = $0
+    sub(/^[ \t]+/, "", code)
+    if (code ~ /^\/\/\//) { documented = 1; next }
+    if (code ~ /^\/\// || code ~ /^#(if|else|elseif|endif)/) next
+    if (code == "") { documented = 0; next }
+    gsub(/\\"/, "", code)
+    gsub(/"[^"]*"/, "\"\"", code)
+    sub(/\/\/.*$/, "", code)
+
+    # An attribute with parentheses may run over several lines.
+    if (openParentheses > 0) {
+        openParentheses += balance(code, "(", ")")
+        next
+    }
+    while (match(code, /^@[A-Za-z_][A-Za-z0-9_.]*/)) {
+        code = substr(code, RLENGTH + 1)
+        if (code ~ /^\(/) code = afterParentheses(code)
+        sub(/^[ \t]+/, "", code)
+    }
+    if (code == "") next
+
+    if (code ~ /^([a-z]+[ \t]+)?import[ \t]/) {
+        documented = 0
+        next
+    }
+
+    declares = match(code, /(^|[ \t])(func|var|let|struct|class|enum|protocol|actor|init|subscript|typealias|associatedtype|case|macro)([^A-Za-z0-9_:.,]|$)/)
+    modifiers = declares ? substr(code, 1, RSTART - 1) : ""
+    # What stands before the keyword must be modifiers only: `public static`, `package private(set)`.
+    if (declares && modifiers ~ /^([a-z]+(\([a-z]+\))?[ \t]*)*$/) {
+        isVisible = (" " modifiers " ") ~ /[ \t](public|package|open)[ \t]/
+        isRequired = protocolDepth && depth == protocolDepth
+        if ((isVisible || isRequired) && !documented && !isWitness(code)) fault(code)
+        if (isVisible && code ~ /(^|[ \t])protocol[ \t]/) protocolDepth = depth + 1
+    }
+    documented = 0
+    depth += balance(code, "{", "}")
+    if (depth < protocolDepth) protocolDepth = 0
+}
+
+function isWitness(code) {
+    return code ~ /var (description|debugDescription|hashValue|id): / || \
+        code ~ /func (==|<|hash\(into|encode\(to)/ || code ~ /init\(from decoder/
+}
+
+function balance(text, opening, closing,    i, character, sum) {
+    for (i = 1; i <= length(text); i++) {
+        character = substr(text, i, 1)
+        if (character == opening) sum++
+        if (character == closing) sum--
+    }
+    return sum + 0
+}
+
+# What follows the closing parenthesis; nothing, with openParentheses set, when it is on a later line.
+function afterParentheses(text,    i, character, nesting) {
+    for (i = 1; i <= length(text); i++) {
+        character = substr(text, i, 1)
+        if (character == "(") nesting++
+        if (character == ")" && --nesting == 0) return substr(text, i + 1)
+    }
+    openParentheses = nesting
+    return ""
+}
+
+function fault(code) {
+    sub(/[ \t]*\{.*$/, "", code)
+    printf "%s:%d: no doc comment: %s\n", FILENAME, FNR, code
+    status = 1
+}
+
+END { exit status }
