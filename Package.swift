@@ -58,12 +58,15 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
+        .target(name: "FacetTerminal", swiftSettings: swiftSettings),
+
         // The composition root: chooses backends and wires everything.
         .executableTarget(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify",
+                "FacetVerify", "FacetTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -106,6 +109,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(name: "FacetTerminalTests", dependencies: ["FacetTerminal"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetVerifyTests", dependencies: ["FacetVerify", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(

@@ -1,0 +1,235 @@
+/// What one device must be able to do, and nothing else: the whole arithmetic of the model.
+///
+/// - Every call **enqueues** work on the device's in-order queue and returns; operands must stay alive
+///   until the queue passes them (tensors are handles that keep their storage alive). Only
+///   `download` and `synchronize` wait. A CPU device with one queue may run the work in place.
+/// - Every operation writes **into** a given tensor and never allocates device memory.
+///   Unless stated otherwise an output must not overlap an input.
+/// - Tensors are row-major; the first dimension counts rows (tokens, patches).
+/// - *Activation dtype* is `float32` or `bfloat16`; within one call all activations have the same one,
+///   except where a parameter says otherwise. Weights and parameters (norm weights, biases, tables)
+///   may be `float32`, `bfloat16` or `float16` whatever the activations are. Products, statistics
+///   and softmax are accumulated in float32; a bfloat16 result is rounded once, when it is stored.
+/// - A row's result does not depend on how many threads work on it, nor on which other rows stand in
+///   the same call (see `linear` for the one exception).
+///
+/// The model calls the *coarsest* form; the extension below composes each coarse form of the
+/// primitives, and a backend overrides what it can fuse. So a fused kernel is tested against its
+/// composition.
+///
+/// A backend is confined to one thread (the engine's) and is not `Sendable`.
+public protocol Backend: AnyObject {
+    /// The device this backend drives.
+    var device: DeviceID { get }
+
+    // MARK: Memory
+
+    /// Takes zeroed memory for a tensor from the device.
+    ///
+    /// Called while loading and planning only, never on the request path.
+    /// - Throws: `.outOfMemory` with `label`.
+    func allocate(_ shape: Shape, _ dtype: DType, label: String) throws(TensorError) -> Tensor
+
+    /// Copies host bytes into the start of a tensor on this device.
+    ///
+    /// The bytes may be reused as soon as the call returns.
+    /// - Throws: `.shapeMismatch` when there are more bytes than the tensor holds.
+    func upload(_ bytes: UnsafeRawBufferPointer, into tensor: Tensor) throws(TensorError)
+
+    /// Waits for the queue and copies a tensor's bytes to the host.
+    ///
+    /// - Throws: `.shapeMismatch` unless `bytes` has exactly the tensor's byte count.
+    func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError)
+
+    /// Waits until everything enqueued so far has run.
+    func synchronize() throws(TensorError)
+
+    // MARK: Weights
+
+    /// Makes a weight matrix usable by `linear` on this device.
+    ///
+    /// The source may be mapped from a file; a backend keeps it as it is, copies it or lays it out anew.
+    /// - Parameters:
+    ///   - weight: `[outputs, inputs]` in host memory, floating point.
+    ///   - bias: `[outputs]` or nil.
+    func bind(weight: Tensor, bias: Tensor?) throws(TensorError) -> LinearWeights
+
+    /// Makes a parameter (norm weight, bias, embedding table) usable on this device, keeping its shape and dtype.
+    func bind(parameter: Tensor) throws(TensorError) -> Tensor
+
+    // MARK: Products
+
+    /// Writes `x · weightᵀ + bias`, passed through `epilogue`, into `y`.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, inputs]`, activation dtype.
+    ///   - layer: what `bind(weight:bias:)` returned.
+    ///   - epilogue: what happens to the float32 sum before it is stored.
+    ///   - y: `[rows, outputs]`, activation dtype, or `float32` whatever `x` is (logits).
+    ///     With `.addResidual` it is read and written: `y += x · weightᵀ + bias`.
+    /// - Complexity: 2 · rows · inputs · outputs FLOP; reads the weight once per block of rows.
+    ///
+    /// Few rows may take another path than many (single-row products are bound by memory), which
+    /// sums in another order: results of the two paths agree within rounding.
+    func linear(_ x: Tensor, _ layer: LinearWeights, epilogue: LinearEpilogue, into y: Tensor) throws(TensorError)
+
+    // MARK: Normalization and elementwise
+
+    /// Writes `weight · (x / sqrt(mean(x²) + epsilon))`, rounded once, into `y`; statistics per row in float32.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, width]`; `y` may be the same tensor.
+    func rmsNorm(_ x: Tensor, _ norm: RMSNormWeights, into y: Tensor) throws(TensorError)
+
+    /// Writes LayerNorm of `x` (population variance), passed through `epilogue`, into `y`.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, width]`; `y` may be the same tensor unless `epilogue` is `.addResidual`.
+    ///   - y: `[rows, width]`; with `.addResidual`: `y += LayerNorm(x)`.
+    func layerNorm(
+        _ x: Tensor, _ norm: LayerNormWeights, epilogue: NormEpilogue, into y: Tensor
+    ) throws(TensorError)
+
+    /// Writes `silu(gateᵢ) · upᵢ` into `y`, where a row of `gateUp` holds all gates, then all ups.
+    ///
+    /// - Parameters:
+    ///   - gateUp: `[rows, 2 · width]`.
+    ///   - y: `[rows, width]`.
+    func gatedSiLU(_ gateUp: Tensor, into y: Tensor) throws(TensorError)
+
+    /// Writes `silu(gate) · up` into `y`; all three `[rows, width]`; `y` may be `gate` or `up`.
+    func gatedSiLU(gate: Tensor, up: Tensor, into y: Tensor) throws(TensorError)
+
+    /// Adds `x` to `y`, element by element; same shape.
+    ///
+    /// A float32 or 16-bit parameter may be added to activations of another dtype (position embeddings).
+    func add(_ x: Tensor, to y: Tensor) throws(TensorError)
+
+    /// Multiplies `x` by a number in place.
+    func scale(_ x: Tensor, by factor: Float) throws(TensorError)
+
+    /// Copies the elements of `x` into `y`, converting the dtype when it differs; same element count.
+    ///
+    /// `x` may live on another device: this is the hop of a plan.
+    func copy(_ x: Tensor, into y: Tensor) throws(TensorError)
+
+    // MARK: Rows
+
+    /// Copies rows `table[index]` into the rows of `y`, converting dtype; a negative index leaves its row untouched.
+    ///
+    /// - Parameters:
+    ///   - table: `[tableRows, width]`, weights' or activation dtype.
+    ///   - indices: `[rows]`, int32. The caller guarantees `index < tableRows`.
+    ///   - y: `[rows, width]`, activation dtype.
+    func gatherRows(_ table: Tensor, _ indices: Tensor, into y: Tensor) throws(TensorError)
+
+    // MARK: Pictures
+
+    /// Cuts pictures into flattened patches, converting to the activation dtype.
+    ///
+    /// - Parameters:
+    ///   - pixels: `[images, channels, side, side]`, float32.
+    ///   - patch: side of a patch; divides `side`.
+    ///   - y: `[images · (side / patch)², channels · patch · patch]`; patches in row-major order, each
+    ///     flattened as (channel, row, column).
+    func patchify(_ pixels: Tensor, patch: Int, into y: Tensor) throws(TensorError)
+
+    /// Gathers the 2 × 2 neighborhoods of a square grid so that a stride-2 convolution becomes a product.
+    ///
+    /// - Parameters:
+    ///   - grid: `[side · side, channels]`, row-major cells; `side` is even.
+    ///   - y: `[(side / 2)², channels · 4]`, each row ordered (channel, kernel row, kernel column).
+    func gatherNeighborhoods(_ grid: Tensor, side: Int, into y: Tensor) throws(TensorError)
+
+    // MARK: Attention
+
+    /// Bidirectional attention within each sequence, straight from a fused projection.
+    ///
+    /// Never materializes a score matrix; softmax in float32; scale `1 / sqrt(headDimension)`.
+    /// - Parameters:
+    ///   - qkv: `[rows, 3 · heads · headDimension]`: all queries, then all keys, then all values; heads in order.
+    ///   - sequenceLength: rows per sequence; divides the row count.
+    ///   - heads: number of heads.
+    ///   - y: `[rows, heads · headDimension]`.
+    func bidirectionalAttention(_ qkv: Tensor, sequenceLength: Int, heads: Int, into y: Tensor) throws(TensorError)
+
+    /// Rotates queries and keys, writes keys and values to their cache slots and the queries to `q`.
+    ///
+    /// The first `rotary.rotatedDimension` elements of a head are rotated in interleaved pairs:
+    /// `(a, b) → (a cos − b sin, b cos + a sin)`; the rest passes through. Computed in float32.
+    /// - Parameters:
+    ///   - qkv: `[rows, (heads + 2 · groups) · headDimension]`: queries, keys, values.
+    ///   - positions: `[rows]`, int32, each less than the rotary table's row count.
+    ///   - slots: `[rows]`, int32: where each row's key and value go (`page · pageSize + offset`).
+    ///   - cache: the layer's pages; written.
+    ///   - q: `[rows, heads · headDimension]`.
+    func rotateAndAppend(
+        _ qkv: Tensor, shape: AttentionShape, rotary: RotaryTable, positions: Tensor, slots: Tensor,
+        cache: KVLayerCache, into q: Tensor
+    ) throws(TensorError)
+
+    /// Causal attention of packed sequences over their pages.
+    ///
+    /// The query rows of a sequence are its **last** tokens: row `i` of `n` new rows of a sequence with context
+    /// `c` (new rows included) sees keys `0 ... c − n + i`. Query head `h` reads group `h / (heads / groups)`.
+    /// - Parameters:
+    ///   - q: `[rows, heads · headDimension]`, rotated.
+    ///   - cache: the layer's pages; the new rows' keys and values are already there.
+    ///   - layout: which rows and pages belong to which sequence.
+    ///   - y: `[rows, heads · headDimension]`.
+    func pagedAttention(
+        _ q: Tensor, shape: AttentionShape, cache: KVLayerCache, layout: SequenceLayout, into y: Tensor
+    ) throws(TensorError)
+
+    // MARK: Checks
+
+    /// Whether any element of a floating-point tensor is NaN or infinite. Waits for the queue.
+    func containsNonFinite(_ x: Tensor) throws(TensorError) -> Bool
+
+    // MARK: Coarse forms (composed in an extension; override to fuse)
+
+    /// Norm, fused projection with bias, rotary embedding and cache append of one decoder layer.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, hidden]`, the residual stream; not changed.
+    ///   - normalized: scratch `[rows, hidden]`.
+    ///   - qkv: scratch `[rows, (heads + 2 · groups) · headDimension]`.
+    ///   - q: result `[rows, heads · headDimension]`.
+    func attentionInput(
+        _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, shape: AttentionShape, rotary: RotaryTable,
+        positions: Tensor, slots: Tensor, cache: KVLayerCache, normalized: Tensor, qkv: Tensor, into q: Tensor
+    ) throws(TensorError)
+
+    /// Norm, fused gate-and-up projection and gated SiLU of one decoder layer.
+    ///
+    /// - Parameters:
+    ///   - x: `[rows, hidden]`, the residual stream; not changed.
+    ///   - normalized: scratch `[rows, hidden]`.
+    ///   - gateUp: scratch `[rows, 2 · intermediate]`.
+    ///   - y: result `[rows, intermediate]`.
+    func feedForwardInput(
+        _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, normalized: Tensor, gateUp: Tensor, into y: Tensor
+    ) throws(TensorError)
+}
+
+extension Backend {
+    /// Composes `attentionInput` of norm, product and `rotateAndAppend`.
+    public func attentionInput(
+        _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, shape: AttentionShape, rotary: RotaryTable,
+        positions: Tensor, slots: Tensor, cache: KVLayerCache, normalized: Tensor, qkv: Tensor, into q: Tensor
+    ) throws(TensorError) {
+        try rmsNorm(x, norm, into: normalized)
+        try linear(normalized, projection, epilogue: .store, into: qkv)
+        try rotateAndAppend(
+            qkv, shape: shape, rotary: rotary, positions: positions, slots: slots, cache: cache, into: q)
+    }
+
+    /// Composes `feedForwardInput` of norm, product and gated SiLU.
+    public func feedForwardInput(
+        _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, normalized: Tensor, gateUp: Tensor, into y: Tensor
+    ) throws(TensorError) {
+        try rmsNorm(x, norm, into: normalized)
+        try linear(normalized, projection, epilogue: .store, into: gateUp)
+        try gatedSiLU(gateUp, into: y)
+    }
+}

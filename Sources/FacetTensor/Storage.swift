@@ -1,0 +1,68 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A block of memory on one device, shared by the tensors that view it.
+///
+/// Who owns the bytes is fixed at creation: either this object (allocated, freed with it) or
+/// somebody else that it keeps alive (a mapped file, bytes inside the executable).
+///
+/// `@unchecked`: the pointer never changes; who may write through it, and when, is the backend's
+/// in-order queue, exactly as for device memory.
+public final class Storage: @unchecked Sendable {
+    /// Alignment of owned memory in bytes: one cache line, one AVX-512 register.
+    public static let alignment = 64
+
+    /// The device whose memory this is.
+    public let device: DeviceID
+
+    /// Length in bytes.
+    public let byteCount: Int
+
+    /// Whether operations may write here; mapped weights are read-only.
+    public let isWritable: Bool
+
+    /// First byte, valid as long as this object lives.
+    package let base: UnsafeMutableRawPointer
+
+    private let owner: (any AnyObject & Sendable)?
+
+    /// Allocates zeroed host memory.
+    ///
+    /// - Parameters:
+    ///   - byteCount: length in bytes; not negative.
+    ///   - label: names the memory in the error.
+    /// - Throws: `.outOfMemory`.
+    public init(allocating byteCount: Int, device: DeviceID = .cpu, label: String) throws(TensorError) {
+        var pointer: UnsafeMutableRawPointer?
+        // Never zero bytes: an empty tensor still has an address.
+        let length = max(byteCount, 1)
+        guard posix_memalign(&pointer, Self.alignment, length) == 0, let pointer else {
+            throw .outOfMemory(label: label, byteCount: byteCount, device: device)
+        }
+        memset(pointer, 0, length)
+        base = pointer
+        owner = nil
+        isWritable = true
+        self.byteCount = byteCount
+        self.device = device
+    }
+
+    /// Views read-only memory that `owner` keeps valid.
+    ///
+    /// - Precondition: `bytes` has an address.
+    public init(viewing bytes: UnsafeRawBufferPointer, device: DeviceID = .cpu, owner: any AnyObject & Sendable) {
+        guard let address = bytes.baseAddress else { preconditionFailure("a view needs an address") }
+        base = UnsafeMutableRawPointer(mutating: address)
+        byteCount = bytes.count
+        isWritable = false
+        self.owner = owner
+        self.device = device
+    }
+
+    deinit {
+        if owner == nil { free(base) }
+    }
+}

@@ -1,0 +1,30 @@
+/// What can go wrong below the model: a tensor of the wrong form, or memory that cannot be had.
+public enum TensorError: Error, Sendable, Hashable {
+    /// An operation was given a tensor of another shape than it needs.
+    case shapeMismatch(operation: String, argument: String, expected: String, got: Shape)
+    /// An operation was given elements of a type that it has no code for.
+    case unsupportedDType(operation: String, argument: String, expected: String, got: DType)
+    /// A tensor lives on another device than the operation runs on.
+    case wrongDevice(operation: String, argument: String, expected: DeviceID, got: DeviceID)
+    /// The device could not give the bytes for a tensor.
+    case outOfMemory(label: String, byteCount: Int, device: DeviceID)
+    /// A row, slot or id points outside the table it indexes.
+    case indexOutOfRange(operation: String, argument: String, index: Int, limit: Int)
+}
+
+extension TensorError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .shapeMismatch(let operation, let argument, let expected, let got):
+            "\(operation): '\(argument)' must have shape \(expected), but has \(got)."
+        case .unsupportedDType(let operation, let argument, let expected, let got):
+            "\(operation): '\(argument)' must hold \(expected), but holds \(got)."
+        case .wrongDevice(let operation, let argument, let expected, let got):
+            "\(operation): '\(argument)' must be on \(expected), but is on \(got)."
+        case .outOfMemory(let label, let byteCount, let device):
+            "\(device) has no \(byteCount) bytes left for '\(label)'; lower the context length or the batch size."
+        case .indexOutOfRange(let operation, let argument, let index, let limit):
+            "\(operation): '\(argument)' holds \(index), which is outside 0..<\(limit)."
+        }
+    }
+}
