@@ -7,10 +7,13 @@ docc=$(dirname "$(readlink -f "$(command -v swift)")")/docc
 scratch=.build-docs
 output=.build/docs
 
-# Symbol graphs of everything that another target may use.
-swift package --scratch-path "$scratch" dump-symbol-graph --minimum-access-level package >/dev/null
-graphs=$(find "$scratch" -type d -name symbolgraph | head -n 1)
+# Symbol graphs of everything that another target may use; the compiler writes them while it builds.
+graphs=$PWD/$scratch/symbol-graphs
+mkdir -p "$graphs"
+swift build --product facet --scratch-path "$scratch" -Xswiftc -emit-symbol-graph \
+    -Xswiftc -emit-symbol-graph-dir -Xswiftc "$graphs" -Xswiftc -symbol-graph-minimum-access-level -Xswiftc package
 rm -rf "$output"
+mkdir -p "$output"
 for folder in Sources/Facet*/; do
     module=$(basename "$folder")
     selection=$(mktemp -d)

@@ -4,7 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # System modules that any target, or any test, may import …
-system_modules='Foundation Glibc Synchronization Dispatch'
+system_modules='Foundation Glibc Musl Synchronization Dispatch'
 test_modules='Testing'
 # … except these, by target: a tensor, a picture and a plan need none of Foundation.
 banned='
