@@ -1,5 +1,5 @@
-# The English and the Chinese documents stay equal in structure (headings, code blocks, table rows), and no link
-# or picture points at a file that is not there. Run by lint.sh, in the repository's root.
+# The English and the Chinese documents stay equal in structure (headings, code blocks, table rows), and no link,
+# picture or named source file is missing. Run by lint.sh, in the repository's root.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 status=0
@@ -35,5 +35,16 @@ while IFS= read -r document; do
     while IFS=$'\t' read -r line link; do
         [ -e "$folder/$link" ] || fault "$document:$line: links to $link, which is not there"
     done < <(awk -f "$here/links.awk" "$document")
+    # A source file that the text names must be there, so that a walk through the files stays true.
+    while IFS=$'\t' read -r line path; do
+        [ -e "$path" ] || [ -e "Sources/$path" ] || fault "$document:$line: names $path, which is not there"
+    done < <(awk -f "$here/paths.awk" "$document")
 done < <(files '*.md' ':!Tests/Fixtures/')
+
+if [ -f ARCHITECTURE.md ]; then
+    for folder in Sources/*/; do
+        grep -q "^| \`$(basename "$folder")\`" ARCHITECTURE.md ||
+            fault "ARCHITECTURE.md:1: its table of targets lacks $(basename "$folder")"
+    done
+fi
 exit "$status"

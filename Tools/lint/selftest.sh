@@ -157,5 +157,13 @@ make_package
 echo '[gone](docs/gone.md)' >>docs/guide.md
 expect docs/guide.md:2 'links to docs/gone.md'
 
+make_package
+echo 'Read `FacetTensor/Tensor.swift`, then `FacetTensor/Gone.swift`.' >>CHANGELOG.md
+expect CHANGELOG.md:1 'names FacetTensor/Gone.swift'
+
+make_package
+printf '| target |\n|---|\n| `CTop` |\n| `COther` |\n| `FacetTensor` |\n' >ARCHITECTURE.md
+expect ARCHITECTURE.md:1 'lacks FacetModel'
+
 echo "lint selftest: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
