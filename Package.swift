@@ -111,7 +111,10 @@ let package = Package(
         ),
         .testTarget(name: "FacetTerminalTests", dependencies: ["FacetTerminal"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "FacetVerifyTests", dependencies: ["FacetVerify", "FacetTestSupport"], swiftSettings: swiftSettings),
+            name: "FacetVerifyTests",
+            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "FacetCommandTests", dependencies: ["FacetTestSupport"], swiftSettings: swiftSettings),
     ],
