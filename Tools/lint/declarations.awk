@@ -1,6 +1,7 @@
 # Finds public, package and open declarations, and requirements of such protocols, with no `///` above them.
-# Witnesses of the standard library's protocols are let off: they say what the protocol says.
-# It reads lines, not syntax: attributes, `#if` lines and plain comments may stand between comment and declaration.
+# What satisfies a documented requirement, of a protocol of this package or of the standard library, is let off: the
+# promise stands where the requirement is. It reads lines, not syntax: attributes, `#if` lines and plain comments may
+# stand between comment and declaration. The files are given twice, after pass=1 and after pass=2.
 
 FNR == 1 { documented = inText = openParentheses = depth = protocolDepth = 0 }
 
@@ -32,29 +33,55 @@ FNR == 1 { documented = inText = openParentheses = depth = protocolDepth = 0 }
         sub(/^[ \t]+/, "", code)
     }
     if (code == "") next
-
     if (code ~ /^([a-z]+[ \t]+)?import[ \t]/) {
         documented = 0
         next
     }
 
-    declares = match(code, /(^|[ \t])(func|var|let|struct|class|enum|protocol|actor|init|subscript|typealias|associatedtype|case|macro)([^A-Za-z0-9_:.,]|$)/)
+    declares = match(code, /(^|[ \t])(func|var|let|struct|class|enum|protocol|actor|extension|init|subscript|typealias|associatedtype|case|macro)([^A-Za-z0-9_:.,]|$)/)
     modifiers = declares ? substr(code, 1, RSTART - 1) : ""
     # What stands before the keyword must be modifiers only: `public static`, `package private(set)`.
     if (declares && modifiers ~ /^([a-z]+(\([a-z]+\))?[ \t]*)*$/) {
+        split(substr(code, RSTART), words, /[^A-Za-z0-9_]+/)
+        keyword = words[1] != "" ? words[1] : words[2]
+        name = words[1] != "" ? words[2] : words[3]
         isVisible = (" " modifiers " ") ~ /[ \t](public|package|open)[ \t]/
         isRequired = protocolDepth && depth == protocolDepth
-        if ((isVisible || isRequired) && !documented && !isWitness(code)) fault(code)
-        if (isVisible && code ~ /(^|[ \t])protocol[ \t]/) protocolDepth = depth + 1
+        if (keyword ~ /^(struct|class|enum|actor|extension)$/) {
+            typeAt[depth + 1] = name
+            if (pass == 1) noteConformances(name, code)
+        }
+        if (pass == 1 && isRequired) requires[protocolName, name] = 1
+        if (pass == 2 && (isVisible || isRequired) && keyword != "extension" && !documented && !isWitness(code)) {
+            fault(code)
+        }
+        if (isVisible && keyword == "protocol") {
+            protocolDepth = depth + 1
+            protocolName = name
+        }
     }
     documented = 0
     depth += balance(code, "{", "}")
     if (depth < protocolDepth) protocolDepth = 0
 }
 
-function isWitness(code) {
-    return code ~ /var (description|debugDescription|hashValue|id): / || \
-        code ~ /func (==|<|hash\(into|encode\(to)/ || code ~ /init\(from decoder/
+# Remembers the protocols after the colon of `struct Name<…>: A, B {`.
+function noteConformances(type, code,    list) {
+    list = code
+    if (!sub(/^[^:]*:/, "", list)) return
+    sub(/(where[ \t].*)?\{.*$/, "", list)
+    gsub(/[^A-Za-z0-9_]+/, " ", list)
+    conformances[type] = conformances[type] " " list
+}
+
+function isWitness(code,    type, protocols, count, i) {
+    if (code ~ /var (description|debugDescription|hashValue|id|unownedExecutor): /) return 1
+    if (code ~ /func (==|<|hash\(into|encode\(to|asUnownedSerialExecutor\(|enqueue\()/) return 1
+    if (code ~ /init\(from decoder/) return 1
+    type = typeAt[depth]
+    count = split(conformances[type], protocols, " ")
+    for (i = 1; i <= count; i++) if ((protocols[i], name) in requires) return 1
+    return 0
 }
 
 function balance(text, opening, closing,    i, character, sum) {

@@ -3,4 +3,4 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mapfile -t sources < <(files 'Sources/*.swift' 'Tests/*.swift' 'Benchmarks/*.swift')
-[ ${#sources[@]} -eq 0 ] || awk -f "$here/declarations.awk" "${sources[@]}"
+[ ${#sources[@]} -eq 0 ] || awk -f "$here/declarations.awk" pass=1 "${sources[@]}" pass=2 "${sources[@]}"

@@ -14,7 +14,9 @@ FacetPlacement Foundation FoundationEssentials
 '
 
 # One line per target: name, type, path, dependencies (tabs between).
-targets=$(swift package dump-package | awk -f "$here/targets.awk")
+scratch=$(mktemp -d)  # a scratch path of its own: a build that is running does not hold up the check
+trap 'rm -rf "$scratch"' EXIT
+targets=$(swift package --scratch-path "$scratch" dump-package | awk -f "$here/targets.awk")
 [ -n "$targets" ] || {
     echo "Package.swift:1: no target was read from 'swift package dump-package'; has its output changed?"
     exit 1

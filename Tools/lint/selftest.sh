@@ -117,6 +117,14 @@ printf '/// What a runner does.\npublic protocol Runner {\n    func run(_ x: Int
 expect Sources/FacetTensor/Tensor.swift:26 'no doc comment: func run'
 
 make_package
+printf '/// A device.\npublic final class Device: Backend {\n    package func add(_ x: Int) {}\n}\n' >>Sources/FacetModel/Model.swift
+expect '' ''
+
+make_package
+printf '/// A device.\npublic final class Device: Backend {\n    package func subtract(_ x: Int) {}\n}\n' >>Sources/FacetModel/Model.swift
+expect Sources/FacetModel/Model.swift:5 'no doc comment: package func subtract'
+
+make_package
 echo '// TODO: later' >>Sources/FacetModel/Model.swift
 expect Sources/FacetModel/Model.swift:3 'note to self'
 
