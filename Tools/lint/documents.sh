@@ -40,11 +40,4 @@ while IFS= read -r document; do
         [ -e "$path" ] || [ -e "Sources/$path" ] || fault "$document:$line: names $path, which is not there"
     done < <(awk -f "$here/paths.awk" "$document")
 done < <(files '*.md' ':!Tests/Fixtures/')
-
-if [ -f ARCHITECTURE.md ]; then
-    for folder in Sources/*/; do
-        grep -q "^| \`$(basename "$folder")\`" ARCHITECTURE.md ||
-            fault "ARCHITECTURE.md:1: its table of targets lacks $(basename "$folder")"
-    done
-fi
 exit "$status"

@@ -41,4 +41,22 @@ while IFS=$'\t' read -r name kind path dependencies; do
     awk -v target="$name" -v allowed="$allowed" -v bans="$bans" -v headers="$other_headers" \
         -f "$here/imports.awk" "${sources[@]}" || status=1
 done <<<"$targets"
+
+# The table of targets in ARCHITECTURE.md says the same: each target has a row, which names its dependencies.
+if [ -f ARCHITECTURE.md ]; then
+    while IFS=$'\t' read -r name kind path dependencies; do
+        [ "$kind" != test ] || continue
+        row=$(grep -n "^| \`$name\`" ARCHITECTURE.md || true)
+        if [ -z "$row" ]; then
+            echo "ARCHITECTURE.md:1: its table of targets lacks $name"
+            status=1
+        fi
+        [[ $row != *'all libraries above'* ]] || continue
+        for dependency in $dependencies; do
+            [ -n "$row" ] && grep -q "^$dependency"$'\t' <<<"$targets" && [[ $row != *"\`$dependency\`"* ]] || continue
+            echo "ARCHITECTURE.md:${row%%:*}: the row of $name does not name $dependency, on which it depends"
+            status=1
+        done
+    done <<<"$targets"
+fi
 exit "$status"

@@ -170,8 +170,12 @@ echo 'Read `FacetTensor/Tensor.swift`, then `FacetTensor/Gone.swift`.' >>CHANGEL
 expect CHANGELOG.md:1 'names FacetTensor/Gone.swift'
 
 make_package
-printf '| target |\n|---|\n| `CTop` |\n| `COther` |\n| `FacetTensor` |\n' >ARCHITECTURE.md
+printf '| `CTop` |\n| `COther` |\n| `FacetTensor` | `CTop` |\n' >ARCHITECTURE.md
 expect ARCHITECTURE.md:1 'lacks FacetModel'
+
+make_package
+printf '| `CTop` |\n| `COther` |\n| `FacetTensor` | `CTop` |\n| `FacetModel` | – |\n' >ARCHITECTURE.md
+expect ARCHITECTURE.md:4 'row of FacetModel does not name FacetTensor'
 
 echo "lint selftest: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
