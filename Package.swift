@@ -73,6 +73,20 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // Writes random-weight checkpoints of any sizes, for tests and measurements.
+        .target(
+            name: "CheckpointSynthesis", dependencies: ["FacetCheckpoint"], path: "Tools/make-checkpoint/Synthesis",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "make-checkpoint",
+            dependencies: [
+                "CheckpointSynthesis", "FacetCheckpoint",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/make-checkpoint/Command",
+            swiftSettings: swiftSettings
+        ),
+
         // Tests: one target per source target, and what they share.
         .target(
             name: "FacetTestSupport",
@@ -84,7 +98,7 @@ let package = Package(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",
-            dependencies: ["FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            dependencies: ["FacetCheckpoint", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
