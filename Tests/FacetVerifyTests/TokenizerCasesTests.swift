@@ -30,8 +30,8 @@ struct TokenizerCasesTests {
         let results = try TokenizerCases(directory: packageFixtures.appendingPathComponent("tokenizer-tiny")).run()
         let counts = Dictionary(grouping: results, by: \.suite).mapValues(\.count)
         // Three files say the same of the vocabulary: rank count, pattern, fourteen special tokens.
-        #expect(counts == ["vocabulary": 48, "encode": 244, "chat": 36, "decode": 20])
-        #expect(results.allSatisfy(\.passed))
+        #expect(counts == ["vocabulary": 48, "encode": 244, "chat": 34, "decode": 20])
+        #expect(results.allSatisfy { $0.passed })
     }
 
     @Test("the published ids of the real vocabulary match", .enabled(if: realTokenizerPath != nil))
