@@ -43,7 +43,7 @@ let package = Package(
         .target(
             name: "FacetEngine",
             dependencies: [
-                "FacetTensor", "FacetModel", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetCheckpoint", "FacetModel", "FacetTokenizer", "FacetImage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
@@ -73,6 +73,20 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // Writes random-weight checkpoints of any sizes, for tests and measurements.
+        .target(
+            name: "CheckpointSynthesis", dependencies: ["FacetCheckpoint"], path: "Tools/make-checkpoint/Synthesis",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "make-checkpoint",
+            dependencies: [
+                "CheckpointSynthesis", "FacetCheckpoint",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/make-checkpoint/Command",
+            swiftSettings: swiftSettings
+        ),
+
         // Tests: one target per source target, and what they share.
         .target(
             name: "FacetTestSupport",
@@ -84,7 +98,7 @@ let package = Package(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",
-            dependencies: ["FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            dependencies: ["FacetCheckpoint", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -105,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "FacetEngineTests",
             dependencies: [
-                "FacetEngine", "FacetModel", "FacetTokenizer", "FacetImage", "FacetTensor", "FacetTestSupport",
+                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetTensor",
+                "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

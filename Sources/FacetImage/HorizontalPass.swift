@@ -33,7 +33,8 @@ struct HorizontalPass {
         } else if block == nil {
             _ = target.update(fromContentsOf: narrowed[y * stride..<(y + 1) * stride])
         } else {
-            block?.writeRow(sourceRow(y), to: target)
+            let source = sourceRow(y)
+            block?.writeRow(source, to: target)
         }
     }
 

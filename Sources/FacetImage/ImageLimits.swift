@@ -8,11 +8,14 @@ public struct ImageLimits: Sendable, Hashable {
     /// Most pixels that a header may announce: 64 megapixels (64 · 10⁶) unless told.
     public var pixelCount: Int
 
-    /// Most scans of a JPEG: 64 unless told. Encoders write about ten.
+    /// Most scans of a JPEG: 64 unless told.
+    ///
+    /// Encoders write about ten; each scan is a pass over every coefficient.
     public var scanCount: Int
 
-    /// Most bytes of the decoder's own memory, beside the pixels: 512 MiB unless told, which a progressive JPEG of
-    /// 64 megapixels without subsampling (384 MB of coefficients) needs. At most 2 GiB.
+    /// Most bytes of the decoder's own memory, beside the pixels: 512 MiB unless told, at most 2 GiB.
+    ///
+    /// A progressive JPEG of 64 megapixels without subsampling needs 384 MB for its coefficients.
     public var decoderByteCount: Int
 
     /// Most bytes of one PNG chunk that has to be held at once: 8 MiB unless told.
