@@ -127,7 +127,7 @@ let package = Package(
         .testTarget(name: "FacetTerminalTests", dependencies: ["FacetTerminal"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetVerifyTests",
-            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTestSupport"],
+            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
