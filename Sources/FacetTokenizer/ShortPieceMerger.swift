@@ -23,7 +23,8 @@ struct ShortPieceMerger {
             next.withUnsafeMutableBufferPointer { next in
                 previous.withUnsafeMutableBufferPointer { previous in
                     let parts = Parts(
-                        piece: piece, count: count, ranks: ranks, keys: keys, next: next, previous: previous)
+                        piece: piece, count: count, scanned: (count + Self.group - 1) / Self.group * Self.group,
+                        ranks: ranks, keys: keys, next: next, previous: previous)
                     parts.mergeAll()
                     var part = 0
                     while part < count {
@@ -40,6 +41,8 @@ struct ShortPieceMerger {
     private struct Parts {
         let piece: UnsafeRawPointer
         let count: Int
+        /// The keys to scan: all parts, rounded up to whole groups.
+        let scanned: Int
         let ranks: RankLookup
         let keys: UnsafeMutableBufferPointer<Int32>
         let next: UnsafeMutableBufferPointer<UInt8>
@@ -64,15 +67,13 @@ struct ShortPieceMerger {
                     (piece + index).load(as: UInt8.self), (piece + index + 1).load(as: UInt8.self))
                 keys[index] = key(rank, index)
             }
-            for index in (count - 1)..<((count + group - 1) / group * group) { keys[index] = noKey }
+            for index in (count - 1)..<scanned { keys[index] = noKey }
         }
 
         @inline(__always)
         private func lowestKey() -> Int32 {
             var lowest = noKey
-            for start in stride(from: 0, to: count, by: group) {
-                for index in start..<(start + group) { lowest = min(lowest, keys[index]) }
-            }
+            for index in 0..<scanned { lowest = min(lowest, keys[index]) }
             return lowest
         }
 
