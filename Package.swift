@@ -13,7 +13,8 @@ let swiftSettings: [SwiftSetting] = [
 let package = Package(
     name: "facet",
     products: [
-        .executable(name: "facet", targets: ["facet"])
+        .executable(name: "facet", targets: ["facet"]),
+        .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
