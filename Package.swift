@@ -58,6 +58,10 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // The demo model's files inside the executable.
+        .target(name: "CDemoModel", exclude: ["model"]),
+        .target(name: "FacetDemo", dependencies: ["CDemoModel", "FacetEngine"], swiftSettings: swiftSettings),
+
         // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
         .target(name: "FacetTerminal", swiftSettings: swiftSettings),
 
@@ -66,7 +70,7 @@ let package = Package(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify", "FacetTerminal",
+                "FacetVerify", "FacetDemo", "FacetTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -131,7 +135,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "FacetCommandTests", dependencies: ["FacetTestSupport"], swiftSettings: swiftSettings),
+            name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .c2x
 )

@@ -1,0 +1,30 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Turns Control-C into a polite request; a second one ends the process at once.
+final class Interrupt: Sendable {
+    private let source: any DispatchSourceSignal & Sendable
+
+    /// Calls `body` on the first Control-C from now on.
+    init(_ body: @escaping @Sendable () -> Void) {
+        signal(SIGINT, SIG_IGN)
+        let hasFired = Mutex(false)
+        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler {
+            let isSecond = hasFired.withLock { fired in
+                defer { fired = true }
+                return fired
+            }
+            if isSecond { _exit(130) }
+            body()
+        }
+        source.resume()
+        self.source = source
+    }
+
+    deinit {
+        source.cancel()
+        signal(SIGINT, SIG_DFL)
+    }
+}
