@@ -1,5 +1,3 @@
-public import FacetModel
-
 /// How long a conversation may be: positions of the model and rows of the cache, counted apart.
 ///
 /// A picture takes three prompt tokens and one position for all its patches, but one cache row per patch and two

@@ -1,3 +1,4 @@
+import FacetModel
 public import FacetTokenizer
 public import Logging
 import Synchronization

@@ -60,9 +60,8 @@ public final class ModelRunner: Runner {
             passed += 1
             progress(min(passed / pointCount, 1))
         }
-        do {
-            guard try backend.containsNonFinite(place) else { return }
-        } catch { throw .tensor(error) }
+        let isBroken = try Self.wrapping { () throws(TensorError) in try backend.containsNonFinite(place) }
+        guard isBroken else { return }
         let finder = NonFiniteFinder(backend)
         try encode(pixels, into: place, probe: finder.probe)
         throw .nonFinite(layer: finder.firstPoint ?? "vision.output")
@@ -70,11 +69,11 @@ public final class ModelRunner: Runner {
 
     private func encode(_ pixels: [Float], into place: Tensor, probe: @escaping Probe) throws(EngineError) {
         // The pixels' place is scratch memory: it is filled anew for every run.
-        do {
-            try pixels.withUnsafeBytes { (bytes) throws(TensorError) in
-                try backend.upload(bytes, into: workspace.pixels)
+        try Self.wrapping { () throws(TensorError) in
+            try pixels.withUnsafeBufferPointer { (pixels) throws(TensorError) in
+                try backend.upload(UnsafeRawBufferPointer(pixels), into: workspace.pixels)
             }
-        } catch { throw .tensor(error) }
+        }
         do {
             try model.encode(pixels: workspace.pixels, into: place, workspace: workspace, probe: probe)
         } catch { throw .model(error) }
@@ -87,9 +86,9 @@ public final class ModelRunner: Runner {
         let count = batch.sampledRows.count
         try logits.fill(rowCount: count) { (rows) throws(EngineError) in
             guard count > 0 else { return }
-            do {
+            try Self.wrapping { () throws(TensorError) in
                 try backend.download(workspace.logits(rows: count), into: UnsafeMutableRawBufferPointer(rows))
-            } catch { throw .tensor(error) }
+            }
         }
         return logits
     }
@@ -99,6 +98,10 @@ public final class ModelRunner: Runner {
         // A second failure here would hide the first: what was found until then is the answer.
         try? run(batch, probe: finder.probe)
         return finder.firstPoint
+    }
+
+    private static func wrapping<Value>(_ work: () throws(TensorError) -> Value) throws(EngineError) -> Value {
+        do { return try work() } catch { throw .tensor(error) }
     }
 
     private func run(_ batch: ForwardBatch, probe: Probe?) throws(ModelError) {

@@ -1,5 +1,3 @@
-package import FacetModel
-
 /// Something unusual about a conversation that the model answers nevertheless.
 public enum PromptWarning: Sendable, Hashable {
     /// The picture is not in the first user message; the model was not trained on that.

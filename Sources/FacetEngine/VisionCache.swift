@@ -1,4 +1,4 @@
-public import FacetModel
+package import FacetModel
 
 /// Names the content of a preprocessed picture: equal pixels have equal hashes.
 ///
