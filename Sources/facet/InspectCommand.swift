@@ -2,6 +2,7 @@ import ArgumentParser
 import FacetCheckpoint
 import FacetEngine
 import FacetModel
+import FacetTensor
 import FacetTerminal
 import Foundation
 

@@ -3,8 +3,10 @@ import Foundation
 import Synchronization
 
 /// Turns Control-C into a polite request; a second one ends the process at once.
-final class Interrupt: Sendable {
-    private let source: any DispatchSourceSignal & Sendable
+///
+/// `@unchecked`: the source is made, resumed and cancelled once; its handler shares nothing but a lock.
+final class Interrupt: @unchecked Sendable {
+    private let source: any DispatchSourceSignal
 
     /// Calls `body` on the first Control-C from now on.
     init(_ body: @escaping @Sendable () -> Void) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FacetEngine
 import FacetImage
+import FacetTensor
 import FacetTerminal
 import FacetTokenizer
 

@@ -63,9 +63,9 @@ struct BenchOperationsCommand: AsyncParsableCommand {
 }
 
 /// How to build one operation of the benchmark.
-struct OperationRecipe {
+struct OperationRecipe: Sendable {
     let name: String
-    let make: (inout OperationCases) throws -> OperationCase
+    let make: @Sendable (inout OperationCases) throws -> OperationCase
 
     private static func linear(
         _ name: String, _ rows: Int, _ inputs: Int, _ outputs: Int, _ epilogue: LinearEpilogue = .store

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FacetEngine
 import FacetTokenizer
 import Foundation
 
