@@ -59,6 +59,10 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // The demo model's files inside the executable.
+        .target(name: "CDemoModel", exclude: ["model"]),
+        .target(name: "FacetDemo", dependencies: ["CDemoModel", "FacetEngine"], swiftSettings: swiftSettings),
+
         // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
         .target(name: "FacetTerminal", swiftSettings: swiftSettings),
 
@@ -67,7 +71,7 @@ let package = Package(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify", "FacetTerminal",
+                "FacetVerify", "FacetDemo", "FacetTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -132,7 +136,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "FacetCommandTests", dependencies: ["FacetTestSupport"], swiftSettings: swiftSettings),
+            name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .c2x
 )
