@@ -13,7 +13,8 @@ let swiftSettings: [SwiftSetting] = [
 let package = Package(
     name: "facet",
     products: [
-        .executable(name: "facet", targets: ["facet"])
+        .executable(name: "facet", targets: ["facet"]),
+        .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -43,7 +44,7 @@ let package = Package(
         .target(
             name: "FacetEngine",
             dependencies: [
-                "FacetTensor", "FacetModel", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetCheckpoint", "FacetModel", "FacetTokenizer", "FacetImage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
@@ -58,6 +59,10 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        // The demo model's files inside the executable.
+        .target(name: "CDemoModel", exclude: ["model"]),
+        .target(name: "FacetDemo", dependencies: ["CDemoModel", "FacetEngine"], swiftSettings: swiftSettings),
+
         // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
         .target(name: "FacetTerminal", swiftSettings: swiftSettings),
 
@@ -66,10 +71,24 @@ let package = Package(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify", "FacetTerminal",
+                "FacetVerify", "FacetDemo", "FacetTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: swiftSettings
+        ),
+
+        // Writes random-weight checkpoints of any sizes, for tests and measurements.
+        .target(
+            name: "CheckpointSynthesis", dependencies: ["FacetCheckpoint"], path: "Tools/make-checkpoint/Synthesis",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "make-checkpoint",
+            dependencies: [
+                "CheckpointSynthesis", "FacetCheckpoint",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tools/make-checkpoint/Command",
             swiftSettings: swiftSettings
         ),
 
@@ -84,7 +103,7 @@ let package = Package(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",
-            dependencies: ["FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            dependencies: ["FacetCheckpoint", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -105,18 +124,19 @@ let package = Package(
         .testTarget(
             name: "FacetEngineTests",
             dependencies: [
-                "FacetEngine", "FacetModel", "FacetTokenizer", "FacetImage", "FacetTensor", "FacetTestSupport",
+                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetTensor",
+                "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "FacetTerminalTests", dependencies: ["FacetTerminal"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetVerifyTests",
-            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTestSupport"],
+            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "FacetCommandTests", dependencies: ["FacetTestSupport"], swiftSettings: swiftSettings),
+            name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .c2x
 )

@@ -23,13 +23,16 @@ public struct CheckpointTensor: Sendable {
     /// Bytes of all elements.
     public var byteCount: Int { entry.byteRange.count }
 
-    /// The elements as they are in the file, little-endian; valid as long as `file` lives, perhaps misaligned.
-    package var bytes: UnsafeRawBufferPointer {
+    /// The elements as they are in the file; valid only as long as something keeps `file` alive.
+    var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: file.bytes[entry.byteRange])
     }
 
     /// Calls `body` with the elements as they are in the file, little-endian, perhaps misaligned.
+    ///
+    /// The bytes are valid during the call only: the file may be unmapped after it.
     public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        try body(bytes)
+        defer { withExtendedLifetime(file) {} }
+        return try body(bytes)
     }
 }

@@ -10,6 +10,8 @@ public enum TensorError: Error, Sendable, Hashable {
     case outOfMemory(label: String, byteCount: Int, device: DeviceID)
     /// A row, slot or id points outside the table it indexes.
     case indexOutOfRange(operation: String, argument: String, index: Int, limit: Int)
+    /// A CPU backend was asked for instructions that the processor does not have.
+    case unsupportedInstructionSet(requested: InstructionSet, best: InstructionSet)
 }
 
 extension TensorError: CustomStringConvertible {
@@ -25,6 +27,8 @@ extension TensorError: CustomStringConvertible {
             "\(device) has no \(byteCount) bytes left for '\(label)'; lower the context length or the batch size."
         case .indexOutOfRange(let operation, let argument, let index, let limit):
             "\(operation): '\(argument)' holds \(index), which is outside 0..<\(limit)."
+        case .unsupportedInstructionSet(let requested, let best):
+            "This processor has no '\(requested.rawValue)' instructions; the widest it has is '\(best.rawValue)'."
         }
     }
 }

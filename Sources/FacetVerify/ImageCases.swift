@@ -220,16 +220,17 @@ private struct ReferencePixels {
         let entry = try checkpoint.entry(named: name)
         let shape = entry.entry.shape
         guard entry.dtype == .uint8, shape.count == 3, shape[2] == 3 else { throw malformed(entry, "U8 [H, W, 3]") }
-        return try Bitmap(width: shape[1], height: shape[0], pixels: Array(entry.bytes))
+        return try Bitmap(width: shape[1], height: shape[0], pixels: entry.withUnsafeBytes { Array($0) })
     }
 
     /// A float32 tensor of any shape.
     func floats(_ name: String) throws -> (values: [Float], shape: [Int]) {
         let entry = try checkpoint.entry(named: name)
         guard entry.dtype == .float32 else { throw malformed(entry, "F32") }
-        let bytes = entry.bytes
-        let values = stride(from: 0, to: bytes.count, by: 4).map { offset in
-            Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+        let values = entry.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: 4).map { offset in
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+            }
         }
         return (values, entry.entry.shape)
     }

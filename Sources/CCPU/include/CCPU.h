@@ -1,2 +1,131 @@
-/// The hot loops of the CPU backend.
+/// The hot loops of the CPU backend: one engine = one thread pool, one set of kernels, one scratch memory.
+///
+/// Conventions of every function:
+/// - Matrices are row-major and dense unless a stride is named; counts are elements, never bytes.
+/// - Element types are `CC_F32`, `CC_F16`, `CC_BF16`. Arithmetic is float32; a narrower result is rounded
+///   once, to nearest even. Products of bfloat16 activations with bfloat16 weights use the processor's
+///   pair-dot instruction where there is one.
+/// - Arguments are trusted: the Swift side validates shapes and types first.
+/// - Results do not depend on the number of threads: work is split over rows, columns and heads, never over
+///   a sum.
+/// - An engine is used by one thread at a time.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Element types.
+enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2 };
+
+/// Instruction sets, each including the ones before it on its architecture.
+enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF16 = 3 };
+
+/// What a product does with its float32 sums before it stores them.
+enum { CC_STORE = 0, CC_GELU = 1, CC_ADD = 2 };
+
+typedef struct cc_engine cc_engine;
+
+// MARK: The machine
+
+/// Whether this processor, and its operating system, can run an instruction set.
+int cc_isa_supported(int isa);
+
+/// Processors that this process may run on.
+int cc_available_processors(void);
+
+// MARK: Engine
+
+/// Starts `threads - 1` workers and reserves scratch; null when memory or threads cannot be had.
+cc_engine *cc_engine_create(int threads, int isa);
+
+/// Joins the workers and frees everything.
+void cc_engine_destroy(cc_engine *engine);
+
+/// Widest row, in elements, that the row operations and products take.
+ptrdiff_t cc_row_limit(void);
+
+/// Largest head dimension that attention takes.
+ptrdiff_t cc_head_limit(void);
+
+// MARK: Operations
+
+/// `y = epilogue(x · weightᵀ + bias)`; x `[rows, inputs]`, weight `[outputs, inputs]`, y `[rows, outputs]`.
+void cc_linear(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, ptrdiff_t inputs, const void *weight,
+               int weight_type, ptrdiff_t outputs, const void *bias, int bias_type, int epilogue, void *y, int y_type);
+
+/// Largest number of rows that takes the single-row path of `cc_linear`.
+ptrdiff_t cc_few_rows(void);
+
+void cc_rms_norm(cc_engine *engine, const void *x, int type, ptrdiff_t rows, ptrdiff_t width, const void *weight,
+                 int weight_type, float epsilon, void *y);
+
+/// `epilogue` as in `cc_linear`.
+void cc_layer_norm(cc_engine *engine, const void *x, int type, ptrdiff_t rows, ptrdiff_t width, const void *weight,
+                   int weight_type, const void *bias, int bias_type, float epsilon, int epilogue, void *y);
+
+/// `y = silu(gate) · up`; rows of gate and up are `stride` elements apart, rows of y `width`.
+void cc_gated_silu(cc_engine *engine, const void *gate, const void *up, ptrdiff_t stride, int type, ptrdiff_t rows,
+                   ptrdiff_t width, void *y);
+
+/// `y += x`.
+void cc_add(cc_engine *engine, const void *x, int x_type, void *y, int y_type, ptrdiff_t count);
+
+void cc_scale(cc_engine *engine, void *x, int type, ptrdiff_t count, float factor);
+
+/// Copies with conversion.
+void cc_copy(cc_engine *engine, const void *x, int x_type, void *y, int y_type, ptrdiff_t count);
+
+/// Copies `table[indices[i]]` to row `i`; a negative index leaves the row alone.
+void cc_gather_rows(cc_engine *engine, const void *table, int table_type, const int32_t *indices, ptrdiff_t rows,
+                    ptrdiff_t width, void *y, int y_type);
+
+/// Patches of `[images, channels, side, side]` float32 pixels, flattened as (channel, row, column).
+void cc_patchify(cc_engine *engine, const float *pixels, ptrdiff_t images, ptrdiff_t channels, ptrdiff_t side,
+                 ptrdiff_t patch, void *y, int y_type);
+
+/// 2 × 2 neighborhoods of `[side, side, channels]`, each flattened as (channel, row, column).
+void cc_gather_neighborhoods(cc_engine *engine, const void *grid, int type, ptrdiff_t side, ptrdiff_t channels,
+                             void *y);
+
+/// Whether any element is NaN or infinite.
+int cc_has_non_finite(cc_engine *engine, const void *x, int type, ptrdiff_t count);
+
+/// Attention within sequences of `length` rows; qkv `[rows, 3 · heads · dimension]`, y `[rows, heads · dimension]`.
+void cc_attention(cc_engine *engine, const void *qkv, int type, ptrdiff_t rows, ptrdiff_t length, ptrdiff_t heads,
+                  ptrdiff_t dimension, void *y);
+
+/// Shape and pages of one layer's key/value cache.
+typedef struct cc_cache {
+    void *keys;
+    void *values;
+    int type;
+    ptrdiff_t page_size;
+    ptrdiff_t heads;
+    ptrdiff_t groups;
+    ptrdiff_t dimension;
+} cc_cache;
+
+/// Rotates interleaved pairs of queries and keys; keys and values go to their slots, queries to `q`.
+///
+/// cosines and sines are `[positions, pairs]`.
+void cc_rotate_and_append(cc_engine *engine, const void *qkv, ptrdiff_t rows, const float *cosines, const float *sines,
+                          ptrdiff_t pairs, const int32_t *positions, const int32_t *slots, cc_cache cache, void *q);
+
+/// Causal attention of packed sequences over their pages.
+void cc_paged_attention(cc_engine *engine, const void *q, cc_cache cache, ptrdiff_t sequences, const int32_t *offsets,
+                        const int32_t *contexts, const int32_t *pages, ptrdiff_t pages_per_sequence, void *y);
+
+// MARK: Limits of this machine
+
+/// Runs independent multiply-adds on every thread for about `seconds`; FLOP/s. 0 where bfloat16 has no instruction.
+double cc_measure_flops(cc_engine *engine, int type, double seconds);
+
+/// Reads `count` bytes with every thread; bytes/s.
+double cc_measure_read(cc_engine *engine, const void *bytes, ptrdiff_t count);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,35 @@
+// Kernels for AVX-512 with the bfloat16 pair-dot.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+#include "kernels.h"
+
+#define CC_VECTOR_BYTES 64
+#define CC_TABLE cc_kernels_avx512_bf16
+#define CC_HAS_BF16_DOT 1
+#define HIDE(v) __asm__ volatile("" : "+v"(v))
+
+#pragma clang attribute push(                                                                                         \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"))), apply_to = function)
+#include "product_bf16.h"
+#include "spin.h"
+
+static double spin_bf16(long turns) {
+    vf sum[spin_sums] = {};
+    vi x = (vi)splat_bits(0x3c003c00), y = (vi)splat_bits(0x3c013c01);
+    for (long turn = 0; turn < turns; turn++) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < spin_sums; i++)
+            sum[i] = dot_pairs(sum[i], x, y);
+        HIDE(x);
+        HIDE(y);
+    }
+    for (int i = 0; i < spin_sums; i++)
+        HIDE(sum[i]);
+    return 4.0 * LANES * spin_sums * (double)turns;
+}
+
+#include "table.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,148 @@
+// Products of bfloat16 pairs with vdpbf16ps (AVX-512 BF16). See kernels.h for the layouts.
+#pragma once
+#include "product_f32.h"
+#include "softmax.h"
+
+INLINE vf dot_pairs(vf sum, vi left, vi right) {
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+}
+
+INLINE vi load_words(const void *p) {
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+// MARK: Packing
+
+static void fill_row_bf16(void *row, const void *x, int type, ptrdiff_t count) {
+    (void)type; // always CC_BF16
+    memcpy(row, x, (size_t)count * 2);
+    if (count & 1)
+        ((uint16_t *)row)[count] = 0;
+}
+
+static void pack_transposed_bf16(void *panel, const void *const *rows, int type, ptrdiff_t count) {
+    (void)type;
+    static const uint16_t zeros[2 * cc_block_words];
+    const uint16_t *present[cc_panel_width];
+    for (int i = 0; i < cc_panel_width; i++)
+        present[i] = rows[i] ? rows[i] : zeros;
+    float *to = panel;
+    ptrdiff_t k = 0;
+    for (; k + 32 <= count; k += 32) {
+        vf v[16];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++)
+            v[i] = load((const float *)(present[i] + k));
+        transpose(v);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++)
+            store(to + (k / 2 + i) * cc_panel_width, v[i]);
+    }
+    uint32_t *word = (uint32_t *)panel;
+    for (; k < count; k += 2)
+        for (int i = 0; i < cc_panel_width; i++) {
+            uint32_t second = k + 1 < count ? present[i][k + 1] : 0;
+            word[k / 2 * cc_panel_width + i] = present[i][k] | second << 16;
+        }
+}
+
+static void pack_straight_bf16(void *panels, const void *const *rows, ptrdiff_t count, int type, ptrdiff_t width) {
+    (void)type;
+    uint32_t *panel = panels;
+    ptrdiff_t words = cc_ceil_div(count, 2);
+    for (ptrdiff_t column = 0; column < width; column += cc_panel_width, panel += words * cc_panel_width) {
+        ptrdiff_t columns = cc_min(width - column, cc_panel_width);
+        __mmask16 mask = (__mmask16)((1u << columns) - 1);
+        for (ptrdiff_t k = 0; k < words; k++) {
+            __m256i low = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k] + column);
+            __m256i high = _mm256_setzero_si256();
+            if (2 * k + 1 < count)
+                high = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k + 1] + column);
+            __m512i pair = _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+            _mm512_storeu_si512(panel + k * cc_panel_width, pair);
+        }
+    }
+}
+
+// MARK: The tile
+
+INLINE void tile_bf16(const int32_t *rows, int row_count, const int32_t *panel, int panels, ptrdiff_t words,
+                      float *sums, ptrdiff_t stride, int accumulate) {
+    vf sum[tile_rows][tile_panels] = {};
+    for (ptrdiff_t k = 0; k < words; k++) {
+        vi right[tile_panels];
+#pragma clang loop unroll(full)
+        for (int p = 0; p < panels; p++)
+            right[p] = load_words(panel + (p * words + k) * cc_panel_width);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < row_count; r++) {
+            vi left = rows[r * cc_row_words + k] - (vi){};
+#pragma clang loop unroll(full)
+            for (int p = 0; p < panels; p++)
+                sum[r][p] = dot_pairs(sum[r][p], left, right[p]);
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < row_count; r++)
+#pragma clang loop unroll(full)
+        for (int p = 0; p < panels; p++) {
+            float *to = sums + r * stride + p * LANES;
+            store(to, accumulate ? load(to) + sum[r][p] : sum[r][p]);
+        }
+}
+
+DEFINE_MULTIPLY(multiply_bf16, int32_t, tile_bf16)
+
+static void softmax_bf16(float *scores, ptrdiff_t valid, ptrdiff_t padded, float factor, float *maximum, float *total,
+                         float *output, ptrdiff_t width) {
+    softmax_typed(scores, CC_BF16, valid, padded, factor, maximum, total, output, width);
+}
+
+// MARK: Few rows
+
+INLINE vi load_pairs(const uint16_t *p, ptrdiff_t count) {
+    __mmask32 mask = count >= 32 ? 0xffffffffu : (1u << count) - 1;
+    return (vi)_mm512_maskz_loadu_epi16(mask, p);
+}
+
+// As dot_f32: one pass over a row of weights, four sums per row of x, the same order for every group size.
+INLINE void dot_bf16(const uint16_t *x, ptrdiff_t x_stride, int group, const uint16_t *weight, ptrdiff_t depth,
+                     float *out, ptrdiff_t out_stride) {
+    vf sum[dot_group][4] = {};
+    ptrdiff_t k = 0;
+    for (; k + 128 <= depth; k += 128) {
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) {
+            __builtin_prefetch(weight + k + 32 * j + 2048);
+            vi w = load_words(weight + k + 32 * j);
+#pragma clang loop unroll(full)
+            for (int r = 0; r < group; r++)
+                sum[r][j] = dot_pairs(sum[r][j], load_words(x + r * x_stride + k + 32 * j), w);
+        }
+    }
+    for (; k < depth; k += 32) {
+        vi w = load_pairs(weight + k, depth - k);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < group; r++)
+            sum[r][0] = dot_pairs(sum[r][0], load_pairs(x + r * x_stride + k, depth - k), w);
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < group; r++)
+        out[r * out_stride] = sum_lanes((sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]));
+}
+
+static void dot_rows_bf16(const void *x, ptrdiff_t x_stride, ptrdiff_t rows, const void *weight, int type,
+                          ptrdiff_t depth, ptrdiff_t columns, float *out, ptrdiff_t out_stride) {
+    (void)type;
+    for (ptrdiff_t n = 0; n < columns; n++) {
+        const uint16_t *w = (const uint16_t *)weight + n * depth;
+        const uint16_t *left = x;
+        ptrdiff_t r = 0;
+        for (; r + dot_group <= rows; r += dot_group)
+            dot_bf16(left + r * x_stride, x_stride, dot_group, w, depth, out + r * out_stride + n, out_stride);
+        for (; r < rows; r++)
+            dot_bf16(left + r * x_stride, x_stride, 1, w, depth, out + r * out_stride + n, out_stride);
+    }
+}

@@ -1,0 +1,36 @@
+// Fills the kernel table of one instruction set. CC_TABLE names it.
+#pragma once
+#include "product_f32.h"
+#include "softmax.h"
+#include "spin.h"
+
+const cc_kernels CC_TABLE = {
+    .f32 = {.per_word = 1,
+            .fill_row = fill_row_f32,
+            .pack_transposed = pack_transposed_f32,
+            .pack_straight = pack_straight_f32,
+            .multiply = multiply_f32,
+            .softmax = softmax_f32,
+            .dot_rows = dot_rows_f32},
+#ifdef CC_HAS_BF16_DOT
+    .bf16 = {.per_word = 2,
+             .fill_row = fill_row_bf16,
+             .pack_transposed = pack_transposed_bf16,
+             .pack_straight = pack_straight_bf16,
+             .multiply = multiply_bf16,
+             .softmax = softmax_bf16,
+             .dot_rows = dot_rows_bf16},
+    .spin_bf16 = spin_bf16,
+#endif
+    .widen = widen,
+    .narrow = narrow,
+    .add = add,
+    .scale = scale,
+    .gelu = gelu,
+    .gated_silu = gated_silu,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .finish = finish,
+    .has_non_finite = has_non_finite,
+    .spin_f32 = spin_f32,
+};

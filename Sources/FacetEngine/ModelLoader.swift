@@ -1,0 +1,222 @@
+import FacetCheckpoint
+public import FacetModel
+public import FacetTensor
+public import FacetTokenizer
+public import Logging
+import Synchronization
+
+/// How far loading is.
+public struct LoadProgress: Sendable, Hashable {
+    /// What is being done.
+    public enum Phase: String, Sendable, Hashable {
+        /// Headers, configuration and tokenizer.
+        case reading
+        /// Weights are handed to the backend.
+        case binding
+        /// Cache and scratch memory are taken.
+        case allocating
+        /// The engine takes requests.
+        case ready
+    }
+
+    /// What is being done.
+    public let phase: Phase
+
+    /// Bytes of weights handed over so far.
+    public let finishedByteCount: Int
+
+    /// Bytes of all weights; 0 while unknown.
+    public let totalByteCount: Int
+}
+
+/// A model that takes requests.
+public struct LoadedModel: Sendable {
+    /// Takes requests.
+    public let engine: Engine
+
+    /// Makes prompts for it.
+    public let prompts: PromptBuilder
+
+    /// Text to ids and back.
+    public let tokenizer: Tokenizer
+
+    /// The model's recipe.
+    public let configuration: GLM4VConfiguration
+
+    /// What the checkpoint recommends.
+    public let defaults: GenerationDefaults
+
+    /// Type of activations and cache.
+    public let dtype: DType
+
+    /// How weights are kept in memory.
+    public let residency: WeightResidency
+
+    /// Bytes of all weights.
+    public let weightByteCount: Int
+
+    /// The memory that was taken besides the weights.
+    public let memory: [MemoryTerm]
+
+    /// How long loading took.
+    public let loadDuration: Duration
+
+    /// Sampling as the checkpoint recommends.
+    public var defaultSampling: SamplingParameters { SamplingParameters(defaults) }
+}
+
+/// Makes a ready engine of a checkpoint: configuration, tokenizer, weights, memory, in this order.
+///
+/// Nothing large is read or taken before everything small fits together.
+public struct ModelLoader {
+    /// The model's files.
+    public let files: ModelFiles
+
+    /// How to set up the engine.
+    public var options: EngineOptions
+
+    /// Where the time comes from.
+    public var clock = EngineClock.continuous
+
+    /// Gets counts and durations, never text or pictures; silent unless given.
+    public var logger = Logger(label: "facet.engine") { _ in SwiftLogNoOpLogHandler() }
+
+    /// Prepares to load.
+    public init(_ files: ModelFiles, options: EngineOptions = EngineOptions()) {
+        self.files = files
+        self.options = options
+    }
+
+    private struct Parts {
+        let checkpoint: Checkpoint
+        let configuration: GLM4VConfiguration
+        let defaults: GenerationDefaults
+        let tokenizer: Tokenizer
+    }
+
+    /// Loads the model onto a backend.
+    ///
+    /// - Parameters:
+    ///   - backend: computes; it belongs to the engine's thread afterwards.
+    ///   - progress: called at every phase and while weights are bound, on the calling thread.
+    /// - Throws: `EngineError`, with what the layers below report.
+    public func load(
+        onto backend: sending any Backend, progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) throws(EngineError) -> LoadedModel {
+        let start = clock.now()
+        progress(LoadProgress(phase: .reading, finishedByteCount: 0, totalByteCount: 0))
+        let parts = try read()
+        let configuration = parts.configuration
+        let dtype = try options.activationDType(configuration)
+        let limits = try options.modelLimits(configuration)
+        let context = try options.contextLimits(configuration, recommendedLength: parts.defaults.maximumLength)
+        let memory = limits.byteCounts(configuration: configuration, dtype: dtype)
+        let residency = residency(weightByteCount: parts.checkpoint.byteCount, memory)
+        let prompts = try PromptBuilder(
+            tokenizer: parts.tokenizer, configuration: configuration, context: context)
+
+        let source = ReportingSource(parts.checkpoint, progress)
+        let total = source.byteCount
+        let model: GLM4V
+        do {
+            model = try GLM4V(
+                source: source, configuration: configuration, dtype: dtype, backend: backend, residency: residency)
+        } catch { throw .model(error) }
+        progress(LoadProgress(phase: .allocating, finishedByteCount: total, totalByteCount: total))
+        let engine = try Engine(
+            runner: ModelRunner(model, limits: limits, backend: backend), tokenizer: parts.tokenizer,
+            context: context, limits: options.queue, clock: clock, logger: logger)
+        progress(LoadProgress(phase: .ready, finishedByteCount: total, totalByteCount: total))
+        let duration = clock.now() - start
+        logger.info(
+            "model loaded",
+            metadata: ["weight_bytes": "\(total)", "dtype": "\(dtype)", "duration": "\(duration)"])
+        return LoadedModel(
+            engine: engine, prompts: prompts, tokenizer: parts.tokenizer, configuration: configuration,
+            defaults: parts.defaults, dtype: dtype, residency: residency, weightByteCount: total, memory: memory,
+            loadDuration: duration)
+    }
+
+    private func read() throws(EngineError) -> Parts {
+        // The checkpoint first: its errors about a missing or empty folder are the clearest.
+        let checkpoint = try files.checkpoint()
+        let recipe = try files.bytes(of: GLM4VConfiguration.fileName)
+        let generation = try files.optionalBytes(of: GenerationDefaults.fileName)
+        let configuration: GLM4VConfiguration
+        let defaults: GenerationDefaults
+        do {
+            configuration = try GLM4VConfiguration(parsing: recipe)
+            defaults =
+                if let generation {
+                    try GenerationDefaults(parsing: generation, configuration: configuration)
+                } else {
+                    GenerationDefaults(configuration)
+                }
+        } catch { throw .model(error) }
+        let tokenizer = try readTokenizer()
+        try check(tokenizer, configuration)
+        return Parts(
+            checkpoint: checkpoint, configuration: configuration, defaults: defaults, tokenizer: tokenizer)
+    }
+
+    private func readTokenizer() throws(EngineError) -> Tokenizer {
+        let model = try files.bytes(of: "tokenizer.model", limit: 256 << 20)
+        let configuration = try files.optionalBytes(of: "tokenizer_config.json")
+        do {
+            return try Tokenizer(tokenizerModel: model, configuration: configuration)
+        } catch { throw .tokenizer(error) }
+    }
+
+    private func check(_ tokenizer: Tokenizer, _ configuration: GLM4VConfiguration) throws(EngineError) {
+        guard tokenizer.tokenCount <= configuration.vocabularySize else {
+            throw .vocabularyMismatch(
+                tokenizerCount: tokenizer.tokenCount, modelCount: configuration.vocabularySize)
+        }
+        let special = tokenizer.specialTokens
+        let pairs = [
+            (SpecialToken.beginOfImage, special.beginOfImage, configuration.beginOfImageID),
+            (SpecialToken.endOfImage, special.endOfImage, configuration.endOfImageID),
+        ]
+        for (token, tokenizerID, configurationID) in pairs where tokenizerID != configurationID {
+            throw .specialTokenMismatch(
+                token: token.rawValue, tokenizerID: tokenizerID, configurationID: configurationID)
+        }
+        if let size = tokenizer.imageSize, size != configuration.imageSize {
+            throw .imageSizeMismatch(tokenizerSize: size, configurationSize: configuration.imageSize)
+        }
+    }
+
+    private func residency(weightByteCount: Int, _ memory: [MemoryTerm]) -> WeightResidency {
+        if let residency = options.residency { return residency }
+        guard let available = SystemMemory.availableByteCount() else { return .mapped }
+        let taken = memory.reduce(0) { $0 + $1.byteCount }
+        return .automatic(weightByteCount: weightByteCount, memoryByteCount: available - taken)
+    }
+}
+
+/// Passes tensors on and reports how many bytes have passed.
+private final class ReportingSource: WeightSource {
+    private let source: Checkpoint
+    private let progress: @Sendable (LoadProgress) -> Void
+    private let finished = Atomic<Int>(0)
+    let byteCount: Int
+
+    init(_ source: Checkpoint, _ progress: @escaping @Sendable (LoadProgress) -> Void) {
+        self.source = source
+        byteCount = source.byteCount
+        self.progress = progress
+    }
+
+    var location: String { source.location }
+    var tensorNames: [String] { source.tensorNames }
+    func stored(_ name: String) -> StoredTensor? { source.stored(name) }
+
+    func tensor(named name: String) throws(CheckpointError) -> Tensor {
+        let tensor = try source.tensor(named: name)
+        let count = finished.add(tensor.byteCount, ordering: .relaxed).newValue
+        progress(LoadProgress(phase: .binding, finishedByteCount: count, totalByteCount: byteCount))
+        return tensor
+    }
+
+    func advise(_ advice: MemoryAdvice, tensors names: [String]) { source.advise(advice, tensors: names) }
+}

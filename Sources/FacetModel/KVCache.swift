@@ -1,0 +1,44 @@
+public import FacetTensor
+
+/// Keys and values of every decoder layer, in pages that sequences share out among themselves.
+///
+/// It does not know which page belongs to whom: that is in each batch's page table.
+public final class KVCache {
+    /// Tokens that a page holds.
+    public let pageSize: Int
+
+    /// Pages of each layer.
+    public let pageCount: Int
+
+    private let layers: [KVLayerCache]
+
+    /// Allocates the pages, zeroed.
+    ///
+    /// - Parameter dtype: type of the activations.
+    /// - Throws: `.tensor(.outOfMemory)` with the layer.
+    public init(
+        _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend
+    ) throws(ModelError) {
+        let shape = Self.shape(configuration, limits)
+        var layers: [KVLayerCache] = []
+        for index in 0..<configuration.layerCount {
+            let layer = try mappingTensorError { () throws(TensorError) in
+                KVLayerCache(
+                    keys: try backend.allocate(shape, dtype, label: "keys of decoder layer \(index)"),
+                    values: try backend.allocate(shape, dtype, label: "values of decoder layer \(index)"))
+            }
+            layers.append(layer)
+        }
+        self.layers = layers
+        pageSize = limits.pageSize
+        pageCount = limits.pageCount
+    }
+
+    /// The pages of one layer.
+    package subscript(layer: Int) -> KVLayerCache { layers[layer] }
+
+    /// One layer's keys (or values): `[pages, pageSize, groups, headDimension]`.
+    static func shape(_ configuration: GLM4VConfiguration, _ limits: ModelLimits) -> Shape {
+        [limits.pageCount, limits.pageSize, configuration.groupCount, configuration.headDimension]
+    }
+}

@@ -1,0 +1,140 @@
+import FacetTensor
+
+/// Which tensors a configuration calls for; found by assembling the model without any weights.
+///
+/// The names are therefore those that the layers themselves ask for, and are written nowhere else.
+public struct ModelInventory: Sendable {
+    /// Every tensor of the model, in the order in which the layers ask for them.
+    public let declarations: [WeightDeclaration]
+
+    /// Lists what `configuration` calls for. Reads nothing.
+    public init(_ configuration: GLM4VConfiguration) throws(ModelError) {
+        let survey = try WeightSurvey()
+        _ = try Network(Weights(survey), configuration)
+        declarations = survey.declarations
+    }
+
+    /// Elements of all tensors.
+    public var parameterCount: Int { declarations.reduce(0) { $0 + $1.shape.elementCount } }
+
+    /// The names of each unit's tensors.
+    var namesByUnit: [ModelUnit: [String]] {
+        Dictionary(grouping: declarations, by: \.unit).mapValues { $0.map(\.name) }
+    }
+}
+
+/// Writes down what the layers ask for and hands out empty tensors.
+private final class WeightSurvey: WeightBinder {
+    private(set) var declarations: [WeightDeclaration] = []
+    private let empty: Tensor
+
+    init() throws(ModelError) {
+        empty = try mappingTensorError { () throws(TensorError) in
+            Tensor(try Storage(allocating: 0, label: "inventory"), shape: [0], dtype: .float32)
+        }
+    }
+
+    func linear(
+        _ weight: WeightDeclaration, bias: WeightDeclaration?, outputs: Int, inputs: Int
+    ) throws(ModelError) -> LinearWeights {
+        declarations.append(weight)
+        if let bias { declarations.append(bias) }
+        return LinearWeights(weight: empty, bias: bias == nil ? nil : empty, outputs: outputs, inputs: inputs)
+    }
+
+    func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
+        declarations.append(declaration)
+        return empty
+    }
+}
+
+/// A source compared with what a configuration calls for. Reads no weights.
+public struct InventoryReport: Sendable {
+    /// Sums over one part of the model, as found in the source.
+    public struct Part: Sendable, Hashable {
+        /// The part.
+        public let part: ModelPart
+        /// Tensors of the part that the source has.
+        public internal(set) var tensorCount = 0
+        /// Their elements.
+        public internal(set) var parameterCount = 0
+        /// Their bytes.
+        public internal(set) var byteCount = 0
+        /// Their bytes by the source's name of the dtype.
+        public internal(set) var byteCountByDType: [String: Int] = [:]
+    }
+
+    /// The parts in the order of execution.
+    public let parts: [Part]
+
+    /// Tensors that the configuration calls for and the source lacks.
+    public let missing: [String]
+
+    /// Tensors of the source that the model has no use for, quantization's side tensors excepted.
+    public let unexpected: [String]
+
+    /// Side tensors of a quantization method.
+    public let quantized: [String]
+
+    /// Tensors with another shape, or with elements that cannot be computed with.
+    public let mismatches: [ModelError]
+
+    private let location: String
+
+    /// Compares a source with the inventory of a configuration.
+    public init(_ inventory: ModelInventory, _ source: any WeightSource) {
+        var parts = ModelPart.allCases.map { Part(part: $0) }
+        var missing: [String] = []
+        var mismatches: [ModelError] = []
+        for declaration in inventory.declarations {
+            guard let stored = source.stored(declaration.name) else {
+                missing.append(declaration.name)
+                continue
+            }
+            if let problem = declaration.problem(with: stored) { mismatches.append(problem) }
+            for index in parts.indices where parts[index].part == declaration.unit.part {
+                parts[index].add(stored)
+            }
+        }
+        let known = Set(inventory.declarations.map(\.name)).union(Self.ignoredNames)
+        let others = source.tensorNames.filter { !known.contains($0) }
+        self.parts = parts
+        self.missing = missing
+        self.mismatches = mismatches
+        quantized = others.filter(Self.isQuantizationName)
+        unexpected = others.filter { !Self.isQuantizationName($0) }
+        location = source.location
+    }
+
+    /// Throws the gravest difference between the source and the inventory, if there is any.
+    public func check() throws(ModelError) {
+        if !quantized.isEmpty { throw .quantizedTensors(names: quantized, source: location) }
+        if let mismatch = mismatches.first { throw mismatch }
+        if !missing.isEmpty { throw .missingTensors(names: missing, source: location) }
+        if !unexpected.isEmpty { throw .unexpectedTensors(names: unexpected, source: location) }
+    }
+
+    /// Tensors that published checkpoints hold and the model computes itself, more exactly.
+    private static let ignoredNames: Set<String> = ["transformer.rotary_pos_emb.inv_freq"]
+
+    /// Last components that quantization tools add beside or instead of `weight`.
+    private static let quantizationSuffixes: Set<String> = [
+        "weight_scale", "weight_scale_inv", "weight_zero_point", "weight_packed", "weight_shape", "input_scale",
+        "qweight", "qzeros", "scales", "g_idx", "absmax", "quant_map", "nested_absmax", "nested_quant_map", "SCB",
+        "weight_format", "zeros",
+    ]
+
+    private static func isQuantizationName(_ name: String) -> Bool {
+        let last = name.split(separator: ".").last.map(String.init) ?? name
+        return quantizationSuffixes.contains(last) || last.hasPrefix("quant_state")
+    }
+}
+
+extension InventoryReport.Part {
+    fileprivate mutating func add(_ stored: StoredTensor) {
+        tensorCount += 1
+        parameterCount += stored.shape.elementCount
+        byteCount += stored.byteCount
+        byteCountByDType[stored.dtypeName, default: 0] += stored.byteCount
+    }
+}

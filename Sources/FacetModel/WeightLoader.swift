@@ -1,0 +1,48 @@
+import FacetCheckpoint
+package import FacetTensor
+
+/// Binds declared tensors from a source to a backend, each checked for name, shape and dtype.
+package final class WeightLoader: WeightBinder {
+    private let source: any WeightSource
+    private let backend: any Backend
+
+    /// Loads from `source` onto the device of `backend`.
+    package init(_ source: any WeightSource, onto backend: any Backend) {
+        self.source = source
+        self.backend = backend
+    }
+
+    package func linear(
+        _ weight: WeightDeclaration, bias: WeightDeclaration?, outputs: Int, inputs: Int
+    ) throws(ModelError) -> LinearWeights {
+        let matrix = try fetch(weight).reshaped([outputs, inputs])
+        let summand: Tensor? = if let bias { try fetch(bias) } else { nil }
+        return try mappingTensorError { () throws(TensorError) in try backend.bind(weight: matrix, bias: summand) }
+    }
+
+    package func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
+        let stored = try fetch(declaration).reshaped(shape)
+        return try mappingTensorError { () throws(TensorError) in try backend.bind(parameter: stored) }
+    }
+
+    private func fetch(_ declaration: WeightDeclaration) throws(ModelError) -> Tensor {
+        guard let stored = source.stored(declaration.name) else {
+            throw .missingTensors(names: [declaration.name], source: source.location)
+        }
+        if let problem = declaration.problem(with: stored) { throw problem }
+        do { return try source.tensor(named: declaration.name) } catch { throw .checkpoint(error) }
+    }
+}
+
+extension WeightDeclaration {
+    /// What is wrong with the stored form of this tensor, if anything.
+    func problem(with stored: StoredTensor) -> ModelError? {
+        guard stored.shape == shape else {
+            return .shapeMismatch(tensor: name, file: stored.file, expected: shape, got: stored.shape)
+        }
+        guard let dtype = stored.dtype, dtype.isFloatingPoint else {
+            return .unsupportedWeightDType(tensor: name, file: stored.file, got: stored.dtypeName)
+        }
+        return nil
+    }
+}

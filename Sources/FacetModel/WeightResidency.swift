@@ -1,0 +1,67 @@
+import Dispatch
+import FacetCheckpoint
+
+/// How weights that are mapped from files are kept in memory.
+public enum WeightResidency: String, Sendable, Hashable, CaseIterable {
+    /// Left to the kernel: right when all weights fit into memory.
+    case mapped
+    /// Read one unit ahead and dropped one unit behind: a model larger than memory runs, at the speed of the disk.
+    case streamed
+
+    /// `.streamed` when the weights do not fit.
+    ///
+    /// - Parameters:
+    ///   - weightByteCount: bytes of all weights.
+    ///   - memoryByteCount: bytes that weights may take.
+    public static func automatic(weightByteCount: Int, memoryByteCount: Int) -> WeightResidency {
+        weightByteCount > memoryByteCount ? .streamed : .mapped
+    }
+}
+
+/// Reads weights ahead of the computation and drops them behind it, unit by unit.
+///
+/// The kernel is advised on a queue of its own, since starting to read can wait for the disk.
+package final class WeightStream: Sendable {
+    private let source: any WeightSource
+    private let names: [ModelUnit: [String]]
+    private let next: [ModelUnit: ModelUnit]
+    private let previous: [ModelUnit: ModelUnit]
+    private let last: ModelUnit
+    private let queue = DispatchQueue(label: "facet.weights", qos: .userInitiated)
+
+    /// Prepares to follow the model's units through `source`.
+    package init(_ source: any WeightSource, _ inventory: ModelInventory, _ configuration: GLM4VConfiguration) {
+        self.source = source
+        names = inventory.namesByUnit
+        let vision = ModelUnit.visionUnits(of: configuration)
+        let decoder = ModelUnit.decoderUnits(of: configuration)
+        // Pictures are followed by a prompt; each decoder step by another one. The token embedding is never read
+        // ahead: a step touches a few of its rows only.
+        let layers = decoder.dropFirst()
+        var next = Dictionary(uniqueKeysWithValues: zip(vision + layers, (vision + layers).dropFirst()))
+        next[.tokenEmbedding] = layers.first
+        next[.outputLayer] = layers.first
+        self.next = next
+        previous = Dictionary(uniqueKeysWithValues: zip(vision.dropFirst() + decoder.dropFirst(), vision.dropLast() + decoder.dropLast()))
+        last = .outputLayer
+    }
+
+    /// Says that the computation has reached a unit.
+    func enter(_ unit: ModelUnit) {
+        advise(.dontNeed, previous[unit])
+        // With one layer the next unit is the present one.
+        if next[unit] != unit { advise(.willNeed, next[unit]) }
+    }
+
+    /// Says that a picture is done: nothing of the vision side is read until the next one.
+    func finishPicture() { advise(.dontNeed, .projector) }
+
+    /// Says that a step is done.
+    func finish() { advise(.dontNeed, last) }
+
+    private func advise(_ advice: MemoryAdvice, _ unit: ModelUnit?) {
+        guard let unit, let names = names[unit] else { return }
+        let source = source
+        queue.async { source.advise(advice, tensors: names) }
+    }
+}

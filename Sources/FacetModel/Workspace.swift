@@ -1,0 +1,56 @@
+public import FacetTensor
+
+/// All scratch memory of a model on one device, allocated once.
+///
+/// Tensors taken from it are views; what they hold is valid until the next forward or picture.
+public final class Workspace {
+    /// The backend that owns the memory.
+    public let backend: any Backend
+
+    /// What the memory was sized by.
+    public let limits: ModelLimits
+
+    /// Which buffers there are.
+    package let layout: WorkspaceLayout
+
+    /// The configuration that the buffers fit.
+    let configuration: GLM4VConfiguration
+
+    private let arena: Tensor
+
+    /// Allocates the memory.
+    ///
+    /// - Parameter dtype: type of the activations: float32 or bfloat16.
+    /// - Throws: `.unsupportedActivationDType`, `.tensor(.outOfMemory)`.
+    public init(
+        _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend
+    ) throws(ModelError) {
+        guard dtype == .float32 || dtype == .bfloat16 else { throw .unsupportedActivationDType(dtype) }
+        let layout = WorkspaceLayout(configuration, limits, dtype)
+        arena = try mappingTensorError { () throws(TensorError) in
+            try backend.allocate([layout.byteCount], .uint8, label: "workspace")
+        }
+        self.backend = backend
+        self.limits = limits
+        self.layout = layout
+        self.configuration = configuration
+    }
+
+    /// Where a picture's normalized pixels go before `GLM4V.encode`: `[1, channels, side, side]`, float32.
+    public var pixels: Tensor { tensor(\.vision.pixels) }
+
+    /// The first rows of the last forward's logits: `[rows, vocabulary]`, float32.
+    public func logits(rows: Int) -> Tensor { tensor(\.decoder.logits, rows: rows) }
+
+    /// A buffer at its full size.
+    package func tensor(_ buffer: KeyPath<WorkspaceLayout, ScratchBuffer>) -> Tensor {
+        let buffer = layout[keyPath: buffer]
+        return Tensor(
+            arena.storage, byteOffset: arena.byteOffset + buffer.byteOffset, shape: buffer.shape, dtype: buffer.dtype)
+    }
+
+    /// The first rows of a buffer.
+    package func tensor(_ buffer: KeyPath<WorkspaceLayout, ScratchBuffer>, rows: Int) -> Tensor {
+        tensor(buffer).rows(0..<rows)
+    }
+}

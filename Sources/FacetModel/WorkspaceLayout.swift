@@ -1,0 +1,157 @@
+package import FacetTensor
+
+/// One scratch buffer: where it lies in the workspace's memory and how large it is at most.
+package struct ScratchBuffer: Sendable, Hashable {
+    /// Its name in reports.
+    package let name: String
+    /// Distance from the start of the workspace's memory.
+    package let byteOffset: Int
+    /// Lengths of its dimensions with as many rows as it can hold.
+    package let shape: Shape
+    /// Type of its elements.
+    package let dtype: DType
+
+    /// Bytes of all elements.
+    package var byteCount: Int { shape.elementCount * dtype.byteCount }
+}
+
+/// Which scratch buffers there are and where they lie; computed from the limits, before anything is allocated.
+///
+/// Phases never run at the same time, so they share one block of memory:
+///
+///     decoder    | hidden | normalized | projection | ... | logits | integers |
+///     embedding  | hidden | patches | pixels |
+///     tower      | hidden | projection | attended | branch | wide |
+///     projector  | hidden | neighborhoods | convolved | entered | gate | up |
+///
+/// `hidden` of the three vision phases is the same memory: it is what they hand on.
+package struct WorkspaceLayout: Sendable, Hashable {
+    /// Buffers of a forward of the decoder.
+    package let decoder: DecoderScratch
+    /// Buffers of encoding a picture.
+    package let vision: VisionScratch
+    /// Rows of the tiled vision buffers.
+    package let visionTileRowCount: Int
+
+    /// Bytes of the whole workspace.
+    package var byteCount: Int { max(decoder.byteCount, vision.byteCount) }
+
+    /// Lays out the buffers for activations of `dtype`.
+    package init(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType) {
+        visionTileRowCount = min(limits.visionTileRows, configuration.vision.rowCount)
+        decoder = DecoderScratch(configuration, limits, dtype)
+        vision = VisionScratch(configuration, tileRows: visionTileRowCount, dtype)
+    }
+}
+
+/// Buffers of a forward of the decoder; `rows` is `maxRows`.
+package struct DecoderScratch: Sendable, Hashable {
+    /// The residual stream, `[rows, hidden]`.
+    package let hidden: ScratchBuffer
+    /// Normalized rows, `[rows, hidden]`.
+    package let normalized: ScratchBuffer
+    /// Queries, keys and values, `[rows, (heads + 2 · groups) · headDimension]`.
+    package let projection: ScratchBuffer
+    /// Rotated queries, `[rows, heads · headDimension]`.
+    package let query: ScratchBuffer
+    /// The attention's output, `[rows, heads · headDimension]`.
+    package let attended: ScratchBuffer
+    /// Gates and ups, `[rows, 2 · intermediate]`.
+    package let gateUp: ScratchBuffer
+    /// Gated ups, `[rows, intermediate]`.
+    package let narrow: ScratchBuffer
+    /// Rows whose logits are wanted, `[sampled, hidden]`.
+    package let sampled: ScratchBuffer
+    /// Their logits, `[sampled, vocabulary]`, float32.
+    package let logits: ScratchBuffer
+    /// The batch's integers, `[count]`, int32.
+    package let integers: ScratchBuffer
+    /// Bytes of the phase.
+    package let byteCount: Int
+
+    init(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType) {
+        let rows = limits.maxRows
+        let attention = configuration.attention
+        var arena = ArenaCursor()
+        hidden = arena.place("hidden", [rows, configuration.hiddenSize], dtype)
+        normalized = arena.place("normalized", [rows, configuration.hiddenSize], dtype)
+        projection = arena.place("projection", [rows, attention.projectionWidth], dtype)
+        query = arena.place("query", [rows, attention.queryWidth], dtype)
+        attended = arena.place("attended", [rows, attention.queryWidth], dtype)
+        gateUp = arena.place("gateUp", [rows, 2 * configuration.intermediateSize], dtype)
+        narrow = arena.place("narrow", [rows, configuration.intermediateSize], dtype)
+        sampled = arena.place("sampled", [limits.maxSampledRows, configuration.hiddenSize], dtype)
+        logits = arena.place("logits", [limits.maxSampledRows, configuration.vocabularySize], .float32)
+        integers = arena.place("integers", [BatchIntegers.capacity(configuration, limits)], .int32)
+        byteCount = arena.byteCount
+    }
+}
+
+/// Buffers of encoding a picture; `rows` is the class token and every patch.
+package struct VisionScratch: Sendable, Hashable {
+    /// The residual stream, `[rows, width]`.
+    package let hidden: ScratchBuffer
+    /// The picture, `[1, channels, side, side]`, float32.
+    package let pixels: ScratchBuffer
+    /// Flattened patches, `[patches, channels · patch · patch]`.
+    package let patches: ScratchBuffer
+    /// Queries, keys and values, `[rows, 3 · width]`.
+    package let projection: ScratchBuffer
+    /// The attention's output, `[rows, width]`.
+    package let attended: ScratchBuffer
+    /// A block's output before its norm, `[tile, width]`.
+    package let branch: ScratchBuffer
+    /// The feed-forward block's inner rows, `[tile, intermediate]`.
+    package let wide: ScratchBuffer
+    /// The convolution's operand, `[patches / 4, width · 4]`.
+    package let neighborhoods: ScratchBuffer
+    /// The convolution's result, `[patches / 4, hidden]`.
+    package let convolved: ScratchBuffer
+    /// The adapter's normalized rows, `[tile, hidden]`.
+    package let entered: ScratchBuffer
+    /// The adapter's gates, `[tile, intermediate]`.
+    package let gate: ScratchBuffer
+    /// The adapter's ups, `[tile, intermediate]`.
+    package let up: ScratchBuffer
+    /// Bytes of the largest phase.
+    package let byteCount: Int
+
+    init(_ configuration: GLM4VConfiguration, tileRows: Int, _ dtype: DType) {
+        let vision = configuration.vision
+        var shared = ArenaCursor()
+        hidden = shared.place("hidden", [vision.rowCount, vision.hiddenSize], dtype)
+
+        var embedding = shared
+        patches = embedding.place("patches", [vision.rowCount - 1, vision.patchElementCount], dtype)
+        let side = vision.imageSize
+        pixels = embedding.place("pixels", [1, vision.channelCount, side, side], .float32)
+
+        var tower = shared
+        projection = tower.place("projection", [vision.rowCount, 3 * vision.hiddenSize], dtype)
+        attended = tower.place("attended", [vision.rowCount, vision.hiddenSize], dtype)
+        branch = tower.place("branch", [tileRows, vision.hiddenSize], dtype)
+        wide = tower.place("wide", [tileRows, vision.intermediateSize], dtype)
+
+        var projector = shared
+        neighborhoods = projector.place("neighborhoods", [vision.patchRowCount, 4 * vision.hiddenSize], dtype)
+        convolved = projector.place("convolved", [vision.patchRowCount, configuration.hiddenSize], dtype)
+        entered = projector.place("entered", [tileRows, configuration.hiddenSize], dtype)
+        gate = projector.place("gate", [tileRows, configuration.intermediateSize], dtype)
+        up = projector.place("up", [tileRows, configuration.intermediateSize], dtype)
+
+        byteCount = max(embedding.byteCount, tower.byteCount, projector.byteCount)
+    }
+}
+
+/// Places buffers one after another.
+private struct ArenaCursor {
+    /// Bytes placed so far.
+    private(set) var byteCount = 0
+
+    mutating func place(_ name: String, _ shape: Shape, _ dtype: DType) -> ScratchBuffer {
+        let buffer = ScratchBuffer(name: name, byteOffset: byteCount, shape: shape, dtype: dtype)
+        let end = byteCount + buffer.byteCount
+        byteCount = (end + Storage.alignment - 1) / Storage.alignment * Storage.alignment
+        return buffer
+    }
+}

@@ -1,0 +1,47 @@
+import CCPU
+
+extension CPUBackend {
+    /// Largest number of rows that the single-row path of `linear` takes; the rest is a blocked product.
+    public static var fewRowLimit: Int { cc_few_rows() }
+
+    public func linear(
+        _ x: Tensor, _ layer: LinearWeights, epilogue: LinearEpilogue, into y: Tensor
+    ) throws(TensorError) {
+        let operation = "linear"
+        try requireActivation(x, "x", in: operation)
+        try require(
+            x.shape.rowElementCount == layer.inputs, x, "x", "[rows, \(layer.inputs)]", in: operation)
+        try requireOutput(y, "y", in: operation)
+        guard y.dtype == x.dtype || y.dtype == .float32 else {
+            throw .unsupportedDType(
+                operation: operation, argument: "y", expected: "\(x.dtype) or float32", got: y.dtype)
+        }
+        try require(y, rows: x.rowCount, width: layer.outputs, "y", in: operation)
+        try requireHostFloat(layer.weight, "weight", in: operation)
+        cc_linear(
+            engine, x.address, x.dtype.code, x.rowCount, layer.inputs, layer.weight.address, layer.weight.dtype.code,
+            layer.outputs, layer.bias?.address, layer.bias?.dtype.code ?? 0, epilogue.code, y.address, y.dtype.code)
+    }
+}
+
+extension LinearEpilogue {
+    /// Number of the epilogue in the C interface.
+    var code: Int32 {
+        switch self {
+        case .store: Int32(CC_STORE)
+        case .gelu: Int32(CC_GELU)
+        case .addResidual: Int32(CC_ADD)
+        }
+    }
+}
+
+extension NormEpilogue {
+    /// Number of the epilogue in the C interface.
+    var code: Int32 {
+        switch self {
+        case .store: Int32(CC_STORE)
+        case .gelu: Int32(CC_GELU)
+        case .addResidual: Int32(CC_ADD)
+        }
+    }
+}

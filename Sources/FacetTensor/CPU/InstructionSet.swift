@@ -1,0 +1,34 @@
+import CCPU
+
+/// A family of vector instructions that the CPU kernels are compiled for.
+///
+/// Each includes the ones before it. Which one runs is decided when a backend is made, so one executable
+/// serves every processor.
+public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
+    /// What every processor of the architecture has: SSE2 or NEON.
+    case portable
+    /// AVX2, FMA and F16C.
+    case avx2
+    /// AVX-512 F, BW, VL and DQ.
+    case avx512
+    /// AVX-512 with `vdpbf16ps`, which multiplies bfloat16 pairs.
+    case avx512bf16
+
+    /// Whether this processor has it.
+    public var isSupported: Bool { cc_isa_supported(code) != 0 }
+
+    /// The widest one that this processor has.
+    public static var best: InstructionSet { allCases.last { $0.isSupported } ?? .portable }
+
+    /// Number of the set in the C interface.
+    var code: Int32 {
+        let code =
+            switch self {
+            case .portable: CC_ISA_PORTABLE
+            case .avx2: CC_ISA_AVX2
+            case .avx512: CC_ISA_AVX512
+            case .avx512bf16: CC_ISA_AVX512_BF16
+            }
+        return Int32(code)
+    }
+}

@@ -1,0 +1,35 @@
+import CCPU
+
+/// What this machine can do at best, measured; operations are judged by their fraction of it.
+public struct MachineLimits: Sendable, Hashable {
+    /// float32 multiply-adds with operands in registers, in FLOP/s over all threads.
+    public let float32Rate: Double
+
+    /// bfloat16 pair-dots with operands in registers, in FLOP/s; nil where the processor has none.
+    public let bfloat16Rate: Double?
+
+    /// Reading memory that no cache holds, in bytes/s over all threads.
+    public let readRate: Double
+
+    /// Bytes that a measurement of the read rate goes over: far more than caches hold.
+    public static let readByteCount = 512 << 20
+
+    /// Measures with the threads and kernels of a backend, for about a second.
+    ///
+    /// Every figure is the best of several short samples: another program on the machine can only make a
+    /// sample slower.
+    /// - Throws: `.outOfMemory` without half a gibibyte to read.
+    public static func measure(_ backend: CPUBackend) throws(TensorError) -> MachineLimits {
+        let memory = try Storage(allocating: readByteCount, label: "measurement of the read rate")
+        let engine = backend.engine
+        let pair = best(of: 16) { cc_measure_flops(engine, Int32(CC_BF16), 0.01) }
+        return MachineLimits(
+            float32Rate: best(of: 16) { cc_measure_flops(engine, Int32(CC_F32), 0.01) },
+            bfloat16Rate: pair > 0 ? pair : nil,
+            readRate: best(of: 8) { cc_measure_read(engine, memory.base, readByteCount) })
+    }
+
+    private static func best(of count: Int, _ sample: () -> Double) -> Double {
+        (0..<count).map { _ in sample() }.max() ?? 0
+    }
+}
