@@ -68,7 +68,8 @@ extension ForwardBatch {
         }
         for row in 0..<rowCount {
             let isImage = tokenIDs[row] == Self.imageRow
-            try check(isImage == isCovered[row], "row \(row) is \(isImage ? "no picture's" : "a token's and a picture's")")
+            try check(
+                isImage == isCovered[row], "row \(row) is \(isImage ? "no picture's" : "a token's and a picture's")")
         }
     }
 

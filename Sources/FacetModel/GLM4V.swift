@@ -1,7 +1,9 @@
 public import FacetCheckpoint
 public import FacetTensor
 
-/// The whole model: a vision tower, the projector behind it, and the decoder. Read this file first.
+/// The whole model: a vision tower, the projector behind it, and the decoder.
+///
+/// Read this file first.
 ///
 ///     pixels ─ VisionTower ─ Projector ─ features of the picture ─┐
 ///     token ids ─────────────────────────────────────────────── Decoder ─ logits

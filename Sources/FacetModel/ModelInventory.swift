@@ -7,7 +7,7 @@ public struct ModelInventory: Sendable {
     /// Every tensor of the model, in the order in which the layers ask for them.
     public let declarations: [WeightDeclaration]
 
-    /// Lists what `configuration` calls for. Reads nothing.
+    /// Lists what a configuration calls for; reads nothing.
     public init(_ configuration: GLM4VConfiguration) throws(ModelError) {
         let survey = try WeightSurvey()
         _ = try Network(Weights(survey), configuration)
@@ -48,7 +48,7 @@ private final class WeightSurvey: WeightBinder {
     }
 }
 
-/// A source compared with what a configuration calls for. Reads no weights.
+/// A source compared with what a configuration calls for, without reading weights.
 public struct InventoryReport: Sendable {
     /// Sums over one part of the model, as found in the source.
     public struct Part: Sendable, Hashable {

@@ -1,6 +1,8 @@
 public import FacetTensor
 
-/// Sees a tensor at each named point of a forward; the points and their shapes:
+/// Sees a tensor at each named point of a forward.
+///
+/// The points and their shapes:
 ///
 /// - `vision.patch_embedding`, `vision.layers.0` …: `[1 + patches, width]`
 /// - `vision.conv`, `vision.linear_proj`: `[patches / 4, hidden]`

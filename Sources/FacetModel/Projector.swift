@@ -23,7 +23,8 @@ package struct Projector: Sendable {
         let adapter = weights["linear_proj"]
         gridSize = configuration.vision.gridSize
         scalingFactor = configuration.vision.scalingFactor
-        convolution = try weights.linear("conv", stored: [hidden, configuration.vision.hiddenSize, 2, 2], hasBias: true)
+        convolution = try weights.linear(
+            "conv", stored: [hidden, configuration.vision.hiddenSize, 2, 2], hasBias: true)
         entry = try adapter.linear("linear_proj", outputs: hidden, inputs: hidden)
         norm = try adapter.layerNorm("norm1", width: hidden, epsilon: Self.normEpsilon)
         gate = try adapter.linear("gate_proj", outputs: intermediate, inputs: hidden)

@@ -42,7 +42,8 @@ package final class WeightStream: Sendable {
         next[.tokenEmbedding] = layers.first
         next[.outputLayer] = layers.first
         self.next = next
-        previous = Dictionary(uniqueKeysWithValues: zip(vision.dropFirst() + decoder.dropFirst(), vision.dropLast() + decoder.dropLast()))
+        previous = Dictionary(
+            uniqueKeysWithValues: zip(vision.dropFirst() + decoder.dropFirst(), vision.dropLast() + decoder.dropLast()))
         last = .outputLayer
     }
 

@@ -53,7 +53,8 @@ struct ModelCase {
         }
         let tensors = try Self.tensors(folder, "tensors.safetensors")
         self.tensors = tensors
-        pixels = try Self.tensors(folder, "pixel_values.safetensors")?.entry("pixel_values")
+        pixels =
+            try Self.tensors(folder, "pixel_values.safetensors")?.entry("pixel_values")
             ?? tensors?.entry("pixel_values")
     }
 

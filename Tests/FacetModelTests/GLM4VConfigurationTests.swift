@@ -42,7 +42,9 @@ struct GLM4VConfigurationTests {
         #expect(configuration.publishedDType == .float32)
     }
 
-    @Test("the rotary ratio may be an integer or a fraction", arguments: [(500, 500.0), (1.5, 1.5)] as [(any Sendable, Double)])
+    @Test(
+        "the rotary ratio may be an integer or a fraction",
+        arguments: [(500, 500.0), (1.5, 1.5)] as [(any Sendable, Double)])
     func ropeRatioForms(written: any Sendable, expected: Double) throws {
         #expect(try TinyConfiguration.parsed(["rope_ratio": written]).ropeRatio == expected)
     }
@@ -126,7 +128,8 @@ struct GLM4VConfigurationTests {
     func refusesSenselessTower(field: String, value: any Sendable) {
         let error = #expect(throws: ModelError.self) { try TinyConfiguration.parsed(vision: [field: value]) }
         switch error {
-        case .invalidField("vision_config." + field, _, _, _), .unsupportedField("vision_config." + field, _, _, _): break
+        case .invalidField("vision_config." + field, _, _, _), .unsupportedField("vision_config." + field, _, _, _):
+            break
         default: Issue.record("\(field) \(value): \(String(describing: error))")
         }
     }
@@ -192,7 +195,8 @@ struct GenerationDefaultsTests {
         #expect(defaults.eosTokenIDs == [50, 51])
         #expect(!defaults.isSampling)
         #expect(defaults.maximumLength == nil)
-        #expect(try GenerationDefaults(parsing: Array("{}".utf8), configuration: TinyConfiguration.parsed()) == defaults)
+        #expect(
+            try GenerationDefaults(parsing: Array("{}".utf8), configuration: TinyConfiguration.parsed()) == defaults)
     }
 
     @Test(

@@ -33,7 +33,8 @@ struct ModelCasesTests {
         let counts = Dictionary(grouping: results, by: \.name).mapValues(\.count)
         // Ids, text, positions (2), tokens; 8 tensors of the decoder; 8 of the tower; pixels. For the batch: ids,
         // text, positions, tokens, pixels, alone, for each row; two tensors.
-        #expect(counts == ["text": 13, "image": 22, "multiturn-image": 22, "batch2[0]": 6, "batch2[1]": 6, "batch2": 2])
+        #expect(
+            counts == ["text": 13, "image": 22, "multiturn-image": 22, "batch2[0]": 6, "batch2[1]": 6, "batch2": 2])
         #expect(results.allSatisfy { $0.passed })
     }
 
