@@ -13,7 +13,7 @@ FACET := .build/release/facet
 PREFIX ?= /usr/local
 DEMO_PICTURE := Examples/pictures/shapes.png
 DEMO_QUESTION := Describe the picture.
-SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks)
+SWIFT_SOURCES := Package.swift Sources Tests Tools $(wildcard Benchmarks)
 
 .PHONY: help
 help: ## list these targets

@@ -44,6 +44,7 @@ done
 
 repository=$(git -C "$(dirname "${BASH_SOURCE[0]}")" rev-parse --show-toplevel)
 toolchain=$(dirname "$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")")  # holds usr/bin/swift
+[ "$toolchain" != / ] || fail "needs a Swift toolchain in a folder of its own, not one installed into /usr"
 mkdir -p "$root"
 root=$(cd "$root" && pwd)
 case $root/ in "$repository"/*) fail "--root must be outside the repository" ;; esac

@@ -141,7 +141,9 @@ package struct JSONNumber: Sendable, Hashable {
 package struct JSONObject: Sendable, Hashable {
     /// One key and its value.
     package struct Member: Sendable, Hashable {
+        /// The key, unescaped.
         package let key: String
+        /// The value.
         package let value: JSONValue
     }
 

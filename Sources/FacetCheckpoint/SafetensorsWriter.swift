@@ -4,8 +4,11 @@
 package struct SafetensorsWriter: ~Copyable {
     /// A tensor to be written.
     package struct Item: Sendable, Hashable {
+        /// Its name in the header.
         package let name: String
+        /// Type of its elements.
         package let dtype: SafetensorsDType
+        /// Lengths of its dimensions, outermost first.
         package let shape: [Int]
 
         /// Describes a tensor; the product of `shape` must fit an `Int`.

@@ -26,7 +26,10 @@ public struct Prompt: Sendable {
     /// What is unusual about the conversation.
     public let warnings: [PromptWarning]
 
+    /// The rows to compute.
     package let rows: PromptRows
+
+    /// The picture; nil without one.
     package let image: PreparedImage?
 
     /// Puts a prompt together from parts that fit.

@@ -47,7 +47,9 @@ package struct Scheduler: Sendable {
     /// The limits it works within.
     package let limits: SchedulerLimits
 
+    /// Which cache pages are whose.
     package private(set) var pool: PagePool
+    /// Which pictures are encoded, and who refers to them.
     package private(set) var vision: VisionCache
     private var waiting: [SequenceState] = []
     private var running: [SequenceState] = []

@@ -32,7 +32,7 @@ extension ImageError: CustomStringConvertible {
         switch self {
         case .missingFile(let path): "There is no image file \(path); check the path."
         case .isFolder(let path): "\(path) is a folder, not an image; name a file in it."
-        case .unreadable(let image, let reason): "\(image) cannot be read: \(reason)."
+        case .unreadable(let image, let reason): "\(image) cannot be read: \(reason); check the path and its permissions."
         case .remoteURL(let url):
             "\(url) is a remote address, which is not followed; download the picture and give the file, "
                 + "or give a data: URL."

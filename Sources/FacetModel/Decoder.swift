@@ -7,6 +7,7 @@ package struct Decoder: Sendable {
     private let finalNorm: RMSNormWeights
     private let outputLayer: LinearWeights  // [vocabulary, hidden]
 
+    /// Takes its weights, by name and shape.
     package init(_ weights: Weights, _ configuration: GLM4VConfiguration) throws(ModelError) {
         let hidden = configuration.hiddenSize
         embedding = try weights["embedding"].of(.tokenEmbedding)

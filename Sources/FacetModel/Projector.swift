@@ -16,6 +16,7 @@ package struct Projector: Sendable {
     private let gridSize: Int
     private let scalingFactor: Float
 
+    /// Takes its weights, by name and shape.
     package init(_ weights: Weights, _ configuration: GLM4VConfiguration) throws(ModelError) {
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
         let weights = weights.of(.projector)

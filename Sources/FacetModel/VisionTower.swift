@@ -18,6 +18,7 @@ package struct VisionTower: Sendable {
     private let embedding: PatchEmbedding
     private let layers: [VisionLayer]
 
+    /// Takes its weights, by name and shape.
     package init(_ weights: Weights, _ configuration: VisionConfiguration) throws(ModelError) {
         embedding = try PatchEmbedding(weights["patch_embedding"].of(.patchEmbedding), configuration)
         var layers: [VisionLayer] = []

@@ -29,6 +29,7 @@ package final class WeightStream: Sendable {
     private let last: ModelUnit
     private let queue = DispatchQueue(label: "facet.weights", qos: .userInitiated)
 
+    /// Prepares to follow the model's units through `source`.
     package init(_ source: any WeightSource, _ inventory: ModelInventory, _ configuration: GLM4VConfiguration) {
         self.source = source
         names = inventory.namesByUnit

@@ -12,7 +12,9 @@ package enum OrderedJSON: Sendable, Hashable {
 
     /// One key of an object with its value.
     package struct Member: Sendable, Hashable {
+        /// The key, unescaped.
         package var key: String
+        /// The value.
         package var value: OrderedJSON
     }
 

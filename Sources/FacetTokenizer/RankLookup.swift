@@ -4,6 +4,7 @@
 /// so that equal keys of equal length mean equal bytes.
 struct RankLookup {
     let slots: UnsafeBufferPointer<RankTable.Slot>
+    let filter: UnsafeBufferPointer<UInt64>
     let arena: UnsafeBufferPointer<UInt8>
     let spans: UnsafeBufferPointer<RankTable.Span>
     let pairRanks: UnsafeBufferPointer<UInt32>
@@ -16,8 +17,10 @@ struct RankLookup {
     func rank(of bytes: UnsafeRawPointer, count: Int) -> UInt32 {
         guard count <= longestByteCount else { return RankTable.noRank }
         let key = Self.key(of: bytes, count: count)
+        let hash = Self.hash(key, count: count)
+        guard filter[Self.filterWord(hash, filter.count)] & Self.filterBit(hash) != 0 else { return RankTable.noRank }
         let mask = slots.count &- 1
-        var index = Self.home(key, count: count, slotCount: slots.count)
+        var index = Int(truncatingIfNeeded: hash) & mask
         while true {
             let slot = slots[index]
             if slot.byteCount == 0 { return RankTable.noRank }
@@ -55,7 +58,7 @@ struct RankLookup {
     /// Only together with the count does it stand for the bytes.
     @inline(__always)
     static func key(of bytes: UnsafeRawPointer, count: Int) -> UInt64 {
-        if count >= 8 { return count == 8 ? word(bytes) : hash(bytes, count) }
+        if count >= 8 { return count == 8 ? word(bytes) : longKey(bytes, count) }
         if count >= 4 {
             // Two overlapping halves: with the count known, every byte is in one of them.
             return UInt64(half(bytes)) | UInt64(half(bytes + (count &- 4))) << 32
@@ -66,14 +69,25 @@ struct RankLookup {
         return UInt64(first) | UInt64(middle) << 8 | UInt64(last) << 16
     }
 
-    /// Where the search for a key begins.
+    /// The hash of a key: its low bits say where the search begins, its high bits stand in the filter.
     @inline(__always)
-    static func home(_ key: UInt64, count: Int, slotCount: Int) -> Int {
-        let mixed = fold(key ^ (UInt64(truncatingIfNeeded: count) &* 0xA076_1D64_78BD_642F))
-        return Int(truncatingIfNeeded: mixed) & (slotCount &- 1)
+    static func hash(_ key: UInt64, count: Int) -> UInt64 {
+        fold(key ^ (UInt64(truncatingIfNeeded: count) &* 0xA076_1D64_78BD_642F))
     }
 
-    private static func hash(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
+    /// Which word of a filter of `wordCount` words, a power of two, a hash belongs to.
+    @inline(__always)
+    static func filterWord(_ hash: UInt64, _ wordCount: Int) -> Int {
+        Int(truncatingIfNeeded: hash >> 38) & (wordCount &- 1)
+    }
+
+    /// The bit of that word.
+    @inline(__always)
+    static func filterBit(_ hash: UInt64) -> UInt64 {
+        1 << (hash >> 32 & 63)
+    }
+
+    private static func longKey(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
         var state: UInt64 = 0
         var offset = 0
         while offset + 8 < count {

@@ -20,10 +20,15 @@ struct RankTable: Sendable {
         var byteCount: UInt32
     }
 
+    /// The most tokens a vocabulary may have: a rank and the offset in a short piece share 31 bits.
+    static let largestRankCount = 1 << 24
+
     /// What a pair of bytes has in place of a rank when no token is made of it; larger than every rank.
     static let noRank = UInt32.max
 
     private(set) var slots: [Slot]
+    /// A bit for each hash that occurs: most pairs of parts are no token, and these small words say so at once.
+    private(set) var filter: [UInt64]
     private(set) var arena: [UInt8] = []
     private(set) var spans: [Span]
     /// The rank of each two-byte token at first byte · 256 + second byte: what every merge begins with.
@@ -35,6 +40,7 @@ struct RankTable: Sendable {
         var slotCount = 1024
         while slotCount * 5 / 8 < rankCount { slotCount *= 2 }
         slots = [Slot](repeating: Slot(key: 0, rank: 0, byteCount: 0), count: slotCount)
+        filter = [UInt64](repeating: 0, count: slotCount / 8)
         spans = [Span](repeating: Span(start: 0, count: 0), count: rankCount)
         arena.reserveCapacity(byteCount)
     }
@@ -43,13 +49,15 @@ struct RankTable: Sendable {
     @inline(__always)
     func withLookup<Result>(_ body: (RankLookup) -> Result) -> Result {
         slots.withUnsafeBufferPointer { slots in
-            arena.withUnsafeBufferPointer { arena in
-                spans.withUnsafeBufferPointer { spans in
-                    pairRanks.withUnsafeBufferPointer { pairRanks in
-                        body(
-                            RankLookup(
-                                slots: slots, arena: arena, spans: spans, pairRanks: pairRanks,
-                                longestByteCount: longestByteCount))
+            filter.withUnsafeBufferPointer { filter in
+                arena.withUnsafeBufferPointer { arena in
+                    spans.withUnsafeBufferPointer { spans in
+                        pairRanks.withUnsafeBufferPointer { pairRanks in
+                            body(
+                                RankLookup(
+                                    slots: slots, filter: filter, arena: arena, spans: spans, pairRanks: pairRanks,
+                                    longestByteCount: longestByteCount))
+                        }
                     }
                 }
             }
@@ -74,7 +82,8 @@ struct RankTable: Sendable {
             guard let base = bytes.baseAddress else { preconditionFailure("a span without an arena") }
             return RankLookup.key(of: base + Int(span.start), count: Int(span.count))
         }
-        var index = RankLookup.home(key, count: Int(span.count), slotCount: slots.count)
+        let hash = RankLookup.hash(key, count: Int(span.count))
+        var index = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[index].byteCount > 0 {
             let slot = slots[index]
             if slot.key == key && slot.byteCount == span.count && equal(spans[Int(slot.rank)], span) {
@@ -82,6 +91,7 @@ struct RankTable: Sendable {
             }
             index = (index + 1) & (slots.count - 1)
         }
+        filter[RankLookup.filterWord(hash, filter.count)] |= RankLookup.filterBit(hash)
         slots[index] = Slot(key: key, rank: Int32(rank), byteCount: span.count)
         spans[rank] = span
         longestByteCount = max(longestByteCount, Int(span.count))

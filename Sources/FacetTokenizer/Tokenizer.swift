@@ -88,6 +88,24 @@ public struct Tokenizer: Sendable {
         return ids
     }
 
+    /// The pieces that a text is split into before byte-pair encoding; joined, they are the text.
+    package static func pieces(of text: String) -> [String] {
+        var text = text
+        return text.withUTF8 { text in
+            UnicodeClasses.shared.withLookup { classes in
+                let splitter = PreTokenizer(text: text, classes: classes)
+                var pieces: [String] = []
+                var start = 0
+                while start < text.count {
+                    let end = splitter.pieceEnd(from: start)
+                    pieces.append(String(decoding: text[start..<end], as: UTF8.self))
+                    start = end
+                }
+                return pieces
+            }
+        }
+    }
+
     /// The text of a sequence of ids.
     ///
     /// Bytes that are not UTF-8 become U+FFFD as Python's `bytes.decode(errors="replace")` has it. Ids that mean

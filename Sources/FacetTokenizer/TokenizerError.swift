@@ -9,6 +9,8 @@ public enum TokenizerError: Error, Hashable, Sendable {
 
     /// The vocabulary holds no line at all.
     case emptyVocabulary
+    /// More tokens than ids are made for.
+    case tooManyTokens(count: Int, limit: Int)
     /// A line has no space between token and rank.
     case missingRank(line: Int)
     /// The part before the space is not canonical base64.
@@ -71,6 +73,7 @@ extension TokenizerError: CustomStringConvertible {
         let what: String
         switch self {
         case .emptyVocabulary: what = "is empty: expected lines of a base64 token and its rank"
+        case .tooManyTokens(let count, let limit): what = "has \(count) tokens, more than the limit of \(limit)"
         case .missingRank(let line): what = "line \(line) has no rank: expected a base64 token, a space and a number"
         case .invalidBase64(let line): what = "line \(line) does not begin with valid base64"
         case .emptyToken(let line): what = "line \(line) holds an empty token"

@@ -8,6 +8,9 @@ struct VocabularyParser {
     mutating func parse(_ text: UnsafeBufferPointer<UInt8>) throws(TokenizerError) {
         let tokenCount = countTokens(text)
         guard tokenCount > 0 else { throw .emptyVocabulary }
+        guard tokenCount <= RankTable.largestRankCount else {
+            throw .tooManyTokens(count: tokenCount, limit: RankTable.largestRankCount)
+        }
         table = RankTable(rankCount: tokenCount, byteCount: text.count / 4 * 3)
         var start = 0
         while start < text.count {

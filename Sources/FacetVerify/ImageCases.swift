@@ -22,22 +22,22 @@ package struct ImageCases: Sendable {
         self.directory = directory
         let path = directory.appendingPathComponent("index.json").path
         let index = try FileContents.json(of: path)
-        guard let list = index[key: "cases"]?.array, !list.isEmpty else {
+        guard let list = index["cases"]?.array, !list.isEmpty else {
             throw VerifyError.malformed(path: path, reason: "expected a list of cases that is not empty")
         }
         cases = try list.enumerated().map { position, value in
-            guard let file = value[key: "file"]?.string, let expected = value[key: "expected"]?.string else {
+            guard let file = value["file"]?.string, let expected = value["expected"]?.string else {
                 throw VerifyError.malformed(path: path, reason: "case \(position) lacks \"file\" or \"expected\"")
             }
-            return PictureCase(file: file, expected: expected, format: value[key: "format"]?.string)
+            return PictureCase(file: file, expected: expected, format: value["format"]?.string)
         }
-        let sizes = index[key: "sizes"]?.array?.map(\.integer) ?? []
+        let sizes = index["sizes"]?.array?.map(\.integer) ?? []
         self.sizes = sizes.compactMap { $0 }
         guard self.sizes.count == sizes.count else {
             throw VerifyError.malformed(path: path, reason: "expected \"sizes\" to be integers")
         }
-        mean = try Self.channels(index[key: "mean"], "mean", path) ?? ImagePreprocessor.clipMean
-        std = try Self.channels(index[key: "std"], "std", path) ?? ImagePreprocessor.clipStd
+        mean = try Self.channels(index["mean"], "mean", path) ?? ImagePreprocessor.clipMean
+        std = try Self.channels(index["std"], "std", path) ?? ImagePreprocessor.clipStd
     }
 
     /// Runs every case.
@@ -220,16 +220,17 @@ private struct ReferencePixels {
         let entry = try checkpoint.entry(named: name)
         let shape = entry.entry.shape
         guard entry.dtype == .uint8, shape.count == 3, shape[2] == 3 else { throw malformed(entry, "U8 [H, W, 3]") }
-        return try Bitmap(width: shape[1], height: shape[0], pixels: Array(entry.bytes))
+        return try Bitmap(width: shape[1], height: shape[0], pixels: entry.withUnsafeBytes { Array($0) })
     }
 
     /// A float32 tensor of any shape.
     func floats(_ name: String) throws -> (values: [Float], shape: [Int]) {
         let entry = try checkpoint.entry(named: name)
         guard entry.dtype == .float32 else { throw malformed(entry, "F32") }
-        let bytes = entry.bytes
-        let values = stride(from: 0, to: bytes.count, by: 4).map { offset in
-            Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+        let values = entry.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: 4).map { offset in
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+            }
         }
         return (values, entry.entry.shape)
     }

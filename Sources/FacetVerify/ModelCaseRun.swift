@@ -204,14 +204,21 @@ struct ModelCaseRun {
 
     /// The best token of every step against the reference's; ties go to the lowest id.
     private func tokenResult(_ expected: [Int32], _ logits: [[Float]], _ name: String) -> CaseResult {
-        let got = logits.prefix(expected.count).map { row in
-            Int32(row.indices.max { row[$0] < row[$1] || (row[$0] == row[$1] && $0 > $1) } ?? -1)
-        }
-        let count = tolerances.exactTokenCount ?? expected.count
+        let got = zip(expected, logits).map { chosenToken($1, expected: $0) }
+        let count = min(tolerances.judgedTokenCount ?? expected.count, expected.count)
         var result = exact(Array(expected.prefix(count)), Array(got.prefix(count)), name, "greedy_token_ids")
         result.worst = Double(zip(expected, got).filter { $0 != $1 }.count)
-        result.tolerance = Double(max(0, expected.count - count))
+        result.tolerance = Double(expected.count - count)
         return result
+    }
+
+    /// The best token, or the expected one when it is tied with it.
+    private func chosenToken(_ logits: [Float], expected: Int32) -> Int32 {
+        let best = logits.indices.max { logits[$0] < logits[$1] || (logits[$0] == logits[$1] && $0 > $1) } ?? 0
+        guard tolerances.tieWidth > 0, logits.indices.contains(Int(expected)) else { return Int32(best) }
+        let squares = logits.reduce(0.0) { $0 + Double($1) * Double($1) }
+        let width = tolerances.tieWidth * (squares / Double(logits.count)).squareRoot()
+        return Double(logits[best] - logits[Int(expected)]) <= width ? expected : Int32(best)
     }
 
     /// A packed batch must give each row what the row gives alone.

@@ -31,8 +31,12 @@ struct ModelTolerances: Sendable {
         return .relative(isVision ? 0.10 : 0.20)
     }
 
-    /// How many of the first greedy tokens must match; nil for all of them.
-    var exactTokenCount: Int? { dtype == .float32 ? nil : 1 }
+    /// How many of the first greedy tokens are judged; nil for all of them.
+    var judgedTokenCount: Int? { dtype == .float32 ? nil : 4 }
+
+    /// How far below the best logit the reference's token may be to count as chosen too, in units of the row's
+    /// root mean square: in bfloat16 two tokens within the tolerance of the logits are a tie.
+    var tieWidth: Double { dtype == .float32 ? 0 : tolerance(of: "logits").limit }
 
     /// Pixels straight from a lossless file are exact up to the last bit of float32.
     static let losslessPixels = Tolerance.absolute(1e-5)

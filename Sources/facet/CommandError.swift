@@ -6,6 +6,10 @@ enum CommandError: Error {
     case notUTF8(what: String, byteOffset: Int)
     /// A file could not be read.
     case unreadable(path: String, reason: String)
+    /// An option or environment variable has a value that makes no sense.
+    case invalidOption(name: String, expected: String, got: String)
+    /// A line of a conversation asks for something that cannot be done.
+    case unknownInput(String)
 }
 
 extension CommandError: CustomStringConvertible {
@@ -17,6 +21,8 @@ extension CommandError: CustomStringConvertible {
             "\(what) is not UTF-8 text: the byte at offset \(byteOffset) does not belong there; convert it to UTF-8."
         case .unreadable(let path, let reason):
             "cannot read '\(path)': \(reason)."
+        case .invalidOption(let name, let expected, let got): "\(name) must be \(expected), but is \(got)."
+        case .unknownInput(let reason): reason + "."
         }
     }
 }

@@ -78,9 +78,6 @@ struct ImageDecoderTests {
         #expect(throws: ImageError.tooManyScans(image: "x", limit: 5)) {
             try ImageDecoder(limits: ImageLimits(scanCount: 5)).decode(progressive, named: "x")
         }
-        #expect(throws: ImageError.decoderMemory(image: "x", limit: 1000)) {
-            try ImageDecoder(limits: ImageLimits(decoderByteCount: 1000)).decode(progressive, named: "x")
-        }
     }
 
     @Test("decoding the same bytes from many tasks at once gives the same pixels")

@@ -38,8 +38,21 @@ struct ImageFixtures: Decodable {
 
 /// The checksum of zlib, PNG and the fixtures' generator.
 func crc32(_ bytes: some Sequence<UInt8>) -> UInt32 {
-    let table = (0..<256).map { n in (0..<8).reduce(UInt32(n)) { c, _ in c & 1 == 1 ? 0xEDB8_8320 ^ c >> 1 : c >> 1 } }
-    return ~bytes.reduce(UInt32.max) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
+    let table = (0..<256).map { byte -> UInt32 in
+        var remainder = UInt32(byte)
+        for _ in 0..<8 {
+            let isOdd = remainder & 1 == 1
+            remainder >>= 1
+            if isOdd { remainder ^= 0xEDB8_8320 }
+        }
+        return remainder
+    }
+    var checksum = UInt32.max
+    for byte in bytes {
+        let place = Int(UInt8(truncatingIfNeeded: checksum) ^ byte)
+        checksum = table[place] ^ (checksum >> 8)
+    }
+    return ~checksum
 }
 
 /// The generator's `noise`: bytes that look random, made again from their index.

@@ -134,10 +134,12 @@ struct ImageSourceTests {
             "data:;base64,Grüße", "data:,%", "data:,%1", "data:,%zz", "data:;base64,QQ%3", "data:;base64,\u{0}QQQ",
         ]
         for url in urls {
-            #expect(performing: { try load(url) }) { error in
-                guard case ImageError.malformedDataURL(let reason) = error else { return false }
-                return !reason.isEmpty
-            }
+            #expect(
+                performing: { try load(url) },
+                throws: { error in
+                    guard case ImageError.malformedDataURL(let reason) = error else { return false }
+                    return !reason.isEmpty
+                })
         }
         #expect(throws: ImageError.malformedDataURL(reason: "it does not begin with data:")) { try load("http://x,") }
         #expect(throws: ImageError.emptyImage(image: "The data: URL")) { try load("data:image/png;base64,") }
@@ -154,10 +156,12 @@ struct ImageSourceTests {
                 if count <= 100 {
                     #expect(try load(url, limit: 100) == bytes)
                 } else {
-                    #expect(performing: { try load(url, limit: 100) }) { error in
-                        guard case ImageError.fileTooLarge("The data: URL", _, 100) = error else { return false }
-                        return true
-                    }
+                    #expect(
+                        performing: { try load(url, limit: 100) },
+                        throws: { error in
+                            guard case ImageError.fileTooLarge("The data: URL", _, 100) = error else { return false }
+                            return true
+                        })
                 }
             }
         }

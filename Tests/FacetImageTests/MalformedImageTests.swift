@@ -87,10 +87,10 @@ struct MalformedImageTests {
         #expect(isTruncated([0xFF, 0xD8, 0xFF], .jpeg))
         let bytes = try ImageFixtures.bytes("rgb-420.jpg")
         #expect(isTruncated(bytes.dropLast(2), .jpeg))  // as Pillow has it
-        let table = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xFF, 0xC4]) })
+        let table = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xFF, 0xDB]) })
         var without = bytes
-        without[table + 1] = 0xFE  // a comment instead of Huffman codes
-        #expect(error(without) != nil)
+        without[table + 1] = 0xFE  // a comment instead of quantization steps
+        #expect(isMalformed(without, .jpeg))
     }
 
     // MARK: WebP

@@ -82,10 +82,12 @@ struct ImageCasesTests {
         ]
         for text in wrong {
             _ = try folder.file("index.json", Data(text.utf8))
-            #expect(performing: { try ImageCases(directory: folder.url) }) { error in
-                guard case VerifyError.malformed(let path, _) = error else { return false }
-                return path.hasSuffix("index.json")
-            }
+            #expect(
+                performing: { try ImageCases(directory: folder.url) },
+                throws: { error in
+                    guard case VerifyError.malformed(let path, _) = error else { return false }
+                    return path.hasSuffix("index.json")
+                })
         }
     }
 }

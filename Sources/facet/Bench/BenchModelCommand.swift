@@ -1,0 +1,151 @@
+import ArgumentParser
+import FacetEngine
+import FacetModel
+import FacetTensor
+import FacetTerminal
+
+/// A whole model's speed: encoding a picture, reading a prompt, generating.
+struct BenchModelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model",
+        abstract: "Measure picture encoding, prefill and decoding of a checkpoint or of random weights.",
+        discussion: """
+            Without --model or --preset the embedded demo model is measured. A preset with --layers N keeps N layers \
+            of the decoder and of the vision tower at their full size and fills them with random numbers.
+            """
+    )
+
+    @OptionGroup(title: "Model")
+    var model: ModelArguments
+
+    @Option(help: ArgumentHelp("Sizes of a known model with random weights: glm-4v-9b.", valueName: "name"))
+    var preset: String?
+
+    @Option(help: ArgumentHelp("Layers of the preset's decoder and vision tower.", valueName: "n"))
+    var layers: Int?
+
+    @Option(help: ArgumentHelp("Tokens of the prompt.", valueName: "n"))
+    var promptTokens = 512
+
+    @Option(help: ArgumentHelp("Tokens to generate.", valueName: "n"))
+    var newTokens = 32
+
+    @Option(help: ArgumentHelp("Times that everything is repeated.", valueName: "n"))
+    var repeats = 3
+
+    @Flag(inversion: .prefixedNo, help: "Encode a picture, too.")
+    var image = true
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() async throws {
+        try validateSizes()
+        let configuration = try chosenConfiguration()
+        let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
+        let backend = try Backends.cpu(threads: model.threads)
+        let progress = ProgressLine()
+        progress.show("Loading …")
+        let source: any WeightSource =
+            preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(configuration)
+        let network = try GLM4V(source: source, configuration: configuration, dtype: dtype, backend: backend)
+        let limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
+        var benchmark = ModelBenchmark(
+            runner: try ModelRunner(network, limits: limits, backend: backend), configuration: configuration)
+        for round in 1...repeats {
+            progress.show("Round \(round) of \(repeats) …")
+            try benchmark.runRound(promptTokens: promptTokens, newTokens: newTokens, withImage: image)
+        }
+        progress.clear()
+        let report = ModelBenchmarkReport(
+            model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
+                ?? source.location,
+            processor: CPUFeatures().description, threads: backend.threadCount, dtype: dtype.rawValue,
+            weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, benchmark)
+        if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
+    }
+
+    private func validateSizes() throws {
+        let sizes = [("--prompt-tokens", promptTokens), ("--new-tokens", newTokens), ("--repeats", repeats)]
+        for (name, value) in sizes where value < 1 || value > 100_000 {
+            throw CommandError.invalidOption(name: name, expected: "1 to 100000", got: "\(value)")
+        }
+    }
+
+    private func chosenConfiguration() throws -> GLM4VConfiguration {
+        guard let preset else {
+            let recipe = try ModelFolder.files(model.model).bytes(of: GLM4VConfiguration.fileName)
+            return try checked(GLM4VConfiguration(parsing: recipe))
+        }
+        guard let known = GLM4VConfiguration.presets[preset] else {
+            let names = GLM4VConfiguration.presets.keys.sorted().joined(separator: ", ")
+            throw CommandError.invalidOption(name: "--preset", expected: "one of \(names)", got: "'\(preset)'")
+        }
+        guard let layers else { return try checked(known) }
+        guard (1...known.layerCount).contains(layers) else {
+            throw CommandError.invalidOption(name: "--layers", expected: "1 to \(known.layerCount)", got: "\(layers)")
+        }
+        return try checked(known.withLayerCounts(decoder: layers, vision: layers))
+    }
+
+    private func checked(_ configuration: GLM4VConfiguration) throws -> GLM4VConfiguration {
+        let limit = configuration.positionLimit
+        guard promptTokens + newTokens <= limit else {
+            throw CommandError.invalidOption(
+                name: "--prompt-tokens and --new-tokens", expected: "at most \(limit) together",
+                got: "\(promptTokens + newTokens)")
+        }
+        return configuration
+    }
+}
+
+/// Runs rounds on a runner and keeps their times.
+struct ModelBenchmark {
+    let runner: ModelRunner
+    let configuration: GLM4VConfiguration
+    private(set) var imageSeconds: [Double] = []
+    private(set) var prefillSeconds: [Double] = []
+    private(set) var tokenSeconds: [Double] = []
+
+    init(runner: ModelRunner, configuration: GLM4VConfiguration) {
+        self.runner = runner
+        self.configuration = configuration
+    }
+
+    /// Encodes a gray picture, prefills ids that repeat, and decodes greedily.
+    mutating func runRound(promptTokens: Int, newTokens: Int, withImage: Bool) throws {
+        let clock = ContinuousClock()
+        if withImage {
+            let side = configuration.imageSize
+            let pixels = [Float](repeating: 0.1, count: configuration.vision.channelCount * side * side)
+            let image = ImageID(0)
+            imageSeconds.append(try clock.measure { try runner.prepare(image, pixels: pixels) { _ in } }.seconds)
+            runner.release(image)
+        }
+        prefillSeconds.append(
+            try clock.measure {
+                for start in stride(from: 0, to: promptTokens, by: runner.limits.maxRows) {
+                    let end = min(start + runner.limits.maxRows, promptTokens)
+                    _ = try runner.forward(batch(start..<end, isLast: end == promptTokens))
+                }
+            }.seconds)
+        for position in promptTokens..<promptTokens + newTokens {
+            let step = try clock.measure { _ = try runner.forward(batch(position..<position + 1, isLast: true)) }
+            tokenSeconds.append(step.seconds)
+        }
+    }
+
+    /// Rows at consecutive positions of the one sequence, whose pages are in order.
+    private func batch(_ positions: Range<Int>, isLast: Bool) -> ForwardBatch {
+        var batch = ForwardBatch()
+        batch.tokenIDs = positions.map { Int32($0 * 31 % configuration.vocabularySize) }
+        batch.positions = positions.map { Int32($0) }
+        batch.slots = batch.positions
+        batch.offsets = [0, Int32(positions.count)]
+        batch.contextLengths = [Int32(positions.upperBound)]
+        let pageCount = (positions.upperBound + runner.limits.pageSize - 1) / runner.limits.pageSize
+        batch.pages = [(0..<Int32(pageCount)).map { $0 }]
+        if isLast { batch.sampledRows = [Int32(positions.count - 1)] }
+        return batch
+    }
+}

@@ -1,0 +1,117 @@
+import ArgumentParser
+import FacetTensor
+import FacetTerminal
+import Foundation
+
+/// Each operation at the sizes of GLM-4V-9B, as a fraction of what the machine can do.
+struct BenchOperationsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ops",
+        abstract: "Measure operations at the sizes of GLM-4V-9B against this machine's limits.",
+        discussion: """
+            The limits (multiply-adds from registers, reading of memory) are measured beside every operation, as \
+            shared machines drift. Medians of repeated runs; the spread is the fastest and the slowest.
+            """
+    )
+
+    @Option(help: ArgumentHelp("float32 or bfloat16.", valueName: "type"))
+    var dtype = "bfloat16"
+
+    @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Only operations whose name contains this text.", valueName: "text"))
+    var only: String?
+
+    @Option(help: ArgumentHelp("Seconds that each operation is repeated for.", valueName: "s"))
+    var seconds = 0.5
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() async throws {
+        let dtype = try ModelFolder.dtype(dtype) ?? .bfloat16
+        guard seconds > 0, seconds <= 60 else {
+            throw CommandError.invalidOption(name: "--seconds", expected: "more than 0 and at most 60", got: "\(seconds)")
+        }
+        let backend = try Backends.cpu(threads: threads)
+        let progress = ProgressLine()
+        var results: [OperationResult] = []
+        for recipe in OperationRecipe.all where only.map({ recipe.name.contains($0) }) ?? true {
+            progress.show("Measuring \(recipe.name) …")
+            let result = try measure(recipe, dtype, backend)
+            results.append(result)
+        }
+        progress.clear()
+        let report = OperationReport(
+            processor: CPUFeatures().description, threads: backend.threadCount,
+            instructionSet: backend.instructionSet.rawValue, dtype: dtype.rawValue, operations: results)
+        if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
+    }
+
+    /// Builds, measures and frees one operation; the limits are measured right before and after it.
+    private func measure(
+        _ recipe: OperationRecipe, _ dtype: DType, _ backend: CPUBackend
+    ) throws -> OperationResult {
+        var cases = OperationCases(backend: backend, dtype: dtype)
+        let operation = try recipe.make(&cases)
+        let before = try MachineLimits.measure(backend)
+        let time = try Measurement.repeating(for: .seconds(seconds), operation.run)
+        let after = try MachineLimits.measure(backend)
+        return OperationResult(operation, time, dtype: dtype, limits: [before, after])
+    }
+}
+
+/// How to build one operation of the benchmark.
+struct OperationRecipe: Sendable {
+    let name: String
+    let make: @Sendable (inout OperationCases) throws -> OperationCase
+
+    private static func linear(
+        _ name: String, _ rows: Int, _ inputs: Int, _ outputs: Int, _ epilogue: LinearEpilogue = .store
+    ) -> OperationRecipe {
+        OperationRecipe(name: name) { cases in
+            try cases.linear(name, rows: rows, outputs: outputs, inputs: inputs, epilogue: epilogue)
+        }
+    }
+
+    private static let decoderHeads = AttentionShape(heads: 32, groups: 2, headDimension: 128)
+
+    /// The operations of GLM-4V-9B (hidden 4096, feed-forward 13696; tower 1792, 15360, 6401 rows).
+    static let all: [OperationRecipe] = [
+        linear("product: decoder qkv", 512, 4096, 4608),
+        linear("product: decoder dense", 512, 4096, 4096, .addResidual),
+        linear("product: decoder gate+up", 512, 4096, 27392),
+        linear("product: decoder down", 512, 13696, 4096, .addResidual),
+        linear("product: vision qkv", 6401, 1792, 5376),
+        linear("product: vision fc1", 6401, 1792, 15360, .gelu),
+        linear("product: vision fc2", 6401, 15360, 1792),
+        linear("row: decoder qkv", 1, 4096, 4608),
+        linear("row: decoder dense", 1, 4096, 4096, .addResidual),
+        linear("row: decoder gate+up", 1, 4096, 27392),
+        linear("row: decoder down", 1, 13696, 4096, .addResidual),
+        linear("row: output layer", 1, 4096, 151_552),
+        linear("rows: decoder gate+up", 8, 4096, 27392),
+        OperationRecipe(name: "attention: vision") { cases in
+            try cases.bidirectionalAttention("attention: vision", rows: 6401, heads: 16, headDimension: 112)
+        },
+        OperationRecipe(name: "attention: prefill") { cases in
+            try cases.pagedAttention("attention: prefill", rows: 512, context: 2048, shape: decoderHeads)
+        },
+        OperationRecipe(name: "attention: decode") { cases in
+            try cases.pagedAttention("attention: decode", rows: 1, context: 8192, shape: decoderHeads)
+        },
+        OperationRecipe(name: "norm: RMSNorm") { cases in
+            try cases.rowwise("norm: RMSNorm", rows: 2048, width: 4096) { backend, x, y, parameter throws(TensorError) in
+                try backend.rmsNorm(x, RMSNormWeights(weight: parameter, epsilon: 1e-6), into: y)
+            }
+        },
+        OperationRecipe(name: "norm: LayerNorm + residual") { cases in
+            try cases.rowwise("norm: LayerNorm + residual", rows: 6401, width: 1792) {
+                backend, x, y, parameter throws(TensorError) in
+                let norm = LayerNormWeights(weight: parameter, bias: parameter, epsilon: 1e-6)
+                try backend.layerNorm(x, norm, epilogue: .addResidual, into: y)
+            }
+        },
+    ]
+}

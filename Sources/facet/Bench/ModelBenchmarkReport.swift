@@ -1,0 +1,61 @@
+import FacetTerminal
+import Foundation
+
+/// What `facet bench model` prints: medians and spreads over the rounds.
+struct ModelBenchmarkReport: Encodable {
+    struct Figure: Encodable {
+        let median: Double
+        let fastest: Double
+        let slowest: Double
+
+        init(_ seconds: [Double], _ convert: (Double) -> Double) {
+            let time = Measurement(seconds: seconds.sorted())
+            median = convert(time.median)
+            fastest = convert(time.fastest)
+            slowest = convert(time.slowest)
+        }
+
+        func text(_ unit: String) -> String {
+            String(format: "%.2f %@ (%.2f … %.2f)", median, unit, fastest, slowest)
+        }
+    }
+
+    let model: String
+    let processor: String
+    let threads: Int
+    let dtype: String
+    let weightBytes: Int
+    let promptTokens: Int
+    let newTokens: Int
+    let imageSeconds: Figure?
+    let prefillTokensPerSecond: Figure
+    let decodeTokensPerSecond: Figure
+    let peakMemoryBytes: Int?
+
+    init(
+        model: String, processor: String, threads: Int, dtype: String, weightByteCount: Int, promptTokens: Int,
+        newTokens: Int, _ benchmark: ModelBenchmark
+    ) {
+        self.model = model
+        self.processor = processor
+        self.threads = threads
+        self.dtype = dtype
+        weightBytes = weightByteCount
+        self.promptTokens = promptTokens
+        self.newTokens = newTokens
+        imageSeconds = benchmark.imageSeconds.isEmpty ? nil : Figure(benchmark.imageSeconds) { $0 }
+        prefillTokensPerSecond = Figure(benchmark.prefillSeconds) { Double(promptTokens) / $0 }
+        decodeTokensPerSecond = Figure(benchmark.tokenSeconds) { 1 / $0 }
+        peakMemoryBytes = PeakMemory.byteCount
+    }
+
+    /// The report as lines for people.
+    var text: String {
+        var table = TextTable([("phase", .left), ("median (fastest … slowest)", .left)])
+        if let imageSeconds { table.append(["picture", imageSeconds.text("s")]) }
+        table.append(["prefill of \(promptTokens)", prefillTokensPerSecond.text("tokens/s")])
+        table.append(["decode of \(newTokens)", decodeTokensPerSecond.text("tokens/s")])
+        let size = String(format: "%.2f GB", Double(weightBytes) / 1e9)
+        return "\(model), \(size) of weights, \(dtype)\n\(processor); \(threads) threads\n\n\(table.text)"
+    }
+}

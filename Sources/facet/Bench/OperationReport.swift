@@ -1,0 +1,67 @@
+import FacetTensor
+import FacetTerminal
+import Foundation
+
+/// One operation's speed beside the limit that bounds it; rates in GFLOP/s and GB/s.
+struct OperationResult: Encodable {
+    let name: String
+    let size: String
+    let bound: OperationCase.Bound
+    let milliseconds: Double
+    let fastestMilliseconds: Double
+    let slowestMilliseconds: Double
+    let runs: Int
+    let rate: Double
+    let limit: Double
+    let fraction: Double
+
+    init(_ operation: OperationCase, _ time: Measurement, dtype: DType, limits: [MachineLimits]) {
+        name = operation.name
+        size = operation.size
+        bound = operation.bound
+        milliseconds = time.median * 1e3
+        fastestMilliseconds = time.fastest * 1e3
+        slowestMilliseconds = time.slowest * 1e3
+        runs = time.seconds.count
+        let work = operation.bound == .arithmetic ? operation.flop : operation.byteCount
+        rate = work / time.median / 1e9
+        limit = limits.map { Self.limit($0, operation.bound, dtype) }.max().map { $0 / 1e9 } ?? 0
+        fraction = rate / limit
+    }
+
+    private static func limit(_ limits: MachineLimits, _ bound: OperationCase.Bound, _ dtype: DType) -> Double {
+        switch (bound, dtype) {
+        case (.bandwidth, _): limits.readRate
+        case (.arithmetic, .bfloat16): limits.bfloat16Rate ?? limits.float32Rate
+        case (.arithmetic, _): limits.float32Rate
+        }
+    }
+}
+
+/// What `facet bench ops` prints.
+struct OperationReport: Encodable {
+    let processor: String
+    let threads: Int
+    let instructionSet: String
+    let dtype: String
+    let operations: [OperationResult]
+
+    /// The report as a table.
+    var text: String {
+        var table = TextTable([
+            ("operation", .left), ("size", .left), ("ms", .right), ("spread", .left), ("rate", .right),
+            ("limit", .right), ("fraction", .right),
+        ])
+        for result in operations {
+            let unit = result.bound == .arithmetic ? "GFLOP/s" : "GB/s"
+            let spread = String(format: "%.2f … %.2f", result.fastestMilliseconds, result.slowestMilliseconds)
+            table.append([
+                result.name, result.size, String(format: "%.2f", result.milliseconds), spread,
+                String(format: "%.1f %@", result.rate, unit), String(format: "%.1f", result.limit),
+                String(format: "%.0f %%", 100 * result.fraction),
+            ])
+        }
+        return "\(processor); \(threads) threads, \(instructionSet), activations \(dtype), weights bfloat16\n\n"
+            + table.text
+    }
+}
