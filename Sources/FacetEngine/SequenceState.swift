@@ -96,13 +96,13 @@ package struct SequenceState: Sendable {
     }
 
     /// Starts behind rows that another sequence left in the cache.
-    mutating func adopt(rowCount: Int) {
+    package mutating func adopt(rowCount: Int) {
         precondition(cachedCount == 0 && rowCount < rows.count, "at least one prompt row must be computed")
         cachedCount = rowCount
     }
 
     /// Notes that the next `count` rows are in the cache.
-    mutating func advance(_ count: Int) {
+    package mutating func advance(_ count: Int) {
         precondition(count <= pendingCount, "request \(id) computed rows that it does not have")
         cachedCount += count
     }
@@ -110,7 +110,7 @@ package struct SequenceState: Sendable {
     /// Takes a sampled id.
     ///
     /// - Returns: why the answer ends with it, or nil when it goes on.
-    mutating func append(_ tokenID: Int32) -> FinishReason? {
+    package mutating func append(_ tokenID: Int32) -> FinishReason? {
         if stopIDs.contains(tokenID) { return .stop }
         generated.append(tokenID)
         return generated.count >= maxNewTokens ? .length : nil
