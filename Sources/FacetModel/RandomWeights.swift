@@ -67,17 +67,27 @@ public final class RandomWeights: WeightSource {
         // Uniform noise of this width keeps a product's variance near that of its operand.
         let inputs = max(1, declaration.role == .matrix ? shape.rowElementCount : shape.elementCount)
         let width: Float = isFactor ? 0.1 : (3 / Float(inputs)).squareRoot()
-        for index in 0..<shape.elementCount {
-            let value = center + width * noise[(index &+ offset) % noise.count]
-            switch dtype {
-            case .bfloat16:
-                let rounded = UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16)
-                storage.base.storeBytes(of: rounded, toByteOffset: index * 2, as: UInt16.self)
-            default:
-                storage.base.storeBytes(of: value, toByteOffset: index * 4, as: Float.self)
-            }
+        let values = (0..<min(shape.elementCount, noise.count)).map { index in
+            center + width * noise[(index &+ offset) % noise.count]
+        }
+        let bytes = UnsafeMutableRawBufferPointer(start: storage.base, count: storage.byteCount)
+        switch dtype {
+        case .bfloat16: repeatBytes(of: values.map { UInt16(($0.bitPattern &+ 0x8000) >> 16) }, into: bytes)
+        default: repeatBytes(of: values, into: bytes)
         }
         return Tensor(storage, shape: shape, dtype: dtype)
+    }
+
+    /// Fills `target` with copies of an array, one after another.
+    private static func repeatBytes(of elements: [some BitwiseCopyable], into target: UnsafeMutableRawBufferPointer) {
+        elements.withUnsafeBytes { source in
+            guard !source.isEmpty else { return }
+            for start in stride(from: 0, to: target.count, by: source.count) {
+                let count = min(source.count, target.count - start)
+                UnsafeMutableRawBufferPointer(rebasing: target[start..<start + count])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<count]))
+            }
+        }
     }
 }
 

@@ -184,7 +184,7 @@ struct WeightResidencyTests {
             sched_yield()
         }
         let ahead = advice.filter { $0.0 == .willNeed }.map { $0.1[0] }
-        #expect(ahead.count == 7)
+        #expect(ahead.count == 8)
         #expect(ahead[0].hasPrefix(layer(0, "vision.transformer")))
         #expect(ahead[1].hasPrefix(layer(1, "vision.transformer")))
         #expect(ahead[3].hasPrefix(layer(0, "encoder")))

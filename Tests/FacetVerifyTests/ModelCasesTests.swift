@@ -38,6 +38,23 @@ struct ModelCasesTests {
         #expect(results.allSatisfy { $0.passed })
     }
 
+    /// The adapter's output is compared before the division by the scaling factor of 8, under the tolerance of the
+    /// rows after it. The reference's own rounding takes more than that tolerance there: a float64 evaluation is
+    /// 5.9e-4 away from it (`image`), the portable kernels 6.4e-4 (`multiturn-image`), and the rows after the
+    /// division agree to 8e-5. This test asks for what the divided rows are asked for; `facet verify` and the test
+    /// above stay with the tolerance as stated.
+    @Test(
+        "the package's own cases are within tolerance on every instruction set of this machine",
+        arguments: InstructionSet.allCases.filter(\.isSupported))
+    func instructionSets(instructionSet: InstructionSet) throws {
+        let backend = try CPUBackend(threadCount: 2, instructionSet: instructionSet)
+        for result in try ModelCases(directory: FixtureFolder.path("glm4v-tiny")).run(dtype: .float32, on: backend) {
+            if isVerbose { print("\(instructionSet): \(result)") }
+            let isUndivided = result.tensor == "vision.linear_proj" && (result.worst ?? .infinity) <= 8 * 5e-4
+            if !result.passed && !isUndivided { Issue.record("\(instructionSet): \(result)") }
+        }
+    }
+
     /// Later families keep their checkpoints in the same form; their cases belong to other suites.
     private func isGLM4V(_ folder: URL) -> Bool {
         guard let data = try? Data(contentsOf: folder.appendingPathComponent("config.json")),
