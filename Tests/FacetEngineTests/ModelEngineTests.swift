@@ -15,9 +15,11 @@ struct ModelEngineTests {
             of: model.engine.submit(Request(prompt, sampling: SamplingParameters(maxTokens: count))))
     }
 
-    @Test("gives the reference's greedy tokens, whole prompts or chunks", arguments: [
-        "text", "image", "multiturn-image",
-    ], [7, 512])
+    @Test(
+        "gives the reference's greedy tokens, whole prompts or chunks",
+        arguments: [
+            "text", "image", "multiturn-image",
+        ], [7, 512])
     func greedy(name: String, maxRows: Int) async throws {
         let reference = try TinyModel.Case(name)
         let model = try TinyModel.load { $0.maxRows = maxRows }

@@ -143,11 +143,16 @@ struct EngineOptionsTests {
         #expect(limits.pageCount == 21 && limits.maxImages == 3 && limits.maxSampledRows == 3)
     }
 
-    @Test("refuses what makes no sense", arguments: [
-        { $0.maxSequences = 0 }, { $0.maxRows = 0 }, { $0.pageSize = 0 }, { $0.contextTokens = 1 },
-        { $0.contextTokens = 9793 }, { $0.maxImages = -1 }, { $0.visionTileRows = 0 },
-        { $0.queue.maxWaiting = -1 }, { $0.maxSequences = 1024; $0.pageSize = 1024; $0.maxRows = 8 },
-    ] as [@Sendable (inout EngineOptions) -> Void])
+    @Test(
+        "refuses what makes no sense",
+        arguments: [
+            { $0.maxSequences = 0 }, { $0.maxRows = 0 }, { $0.pageSize = 0 }, { $0.contextTokens = 1 },
+            { $0.contextTokens = 9793 }, { $0.maxImages = -1 }, { $0.visionTileRows = 0 },
+            { $0.queue.maxWaiting = -1 },
+            {
+                $0.maxSequences = 1024; $0.pageSize = 1024; $0.maxRows = 8
+            },
+        ] as [@Sendable (inout EngineOptions) -> Void])
     func invalid(change: @Sendable (inout EngineOptions) -> Void) {
         var options = EngineOptions()
         change(&options)

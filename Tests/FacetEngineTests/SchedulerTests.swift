@@ -12,7 +12,7 @@ func smallLimits(
         maxWaiting: maxWaiting, maxRetained: maxRetained)
 }
 
-/// A text request of the ids `first`, `first + 1`, …
+/// A text request of ids counted from `first`.
 func textSequence(
     _ id: Int, _ count: Int, maxNewTokens: Int = 3, first: Int32 = 100, stopIDs: [Int32] = [9]
 ) -> SequenceState {
@@ -295,7 +295,9 @@ struct SchedulerReuseTests {
         var scheduler = Scheduler(limits: smallLimits(maxRows: 16, maxRetained: 0))
         let hash = ImageHash(pixels: [1])
         let rows = PromptRows(tokenIDs: [1, -1, -1, 4], positions: [0, 1, 2, 3], imageRows: 1..<3, imageHash: hash)
-        for (id, expected) in [(0, VisionCache.Acquisition.encode(ImageID(0), evicting: nil)), (1, .resident(ImageID(0)))] {
+        for (id, expected) in [
+            (0, VisionCache.Acquisition.encode(ImageID(0), evicting: nil)), (1, .resident(ImageID(0))),
+        ] {
             try scheduler.enqueue(SequenceState(id: RequestID(id), rows: rows, maxNewTokens: 1, stopIDs: []))
             #expect(try admit(&scheduler).image == expected)
             _ = scheduler.next()

@@ -25,22 +25,24 @@ enum TinyModel {
             }
             struct Conversation: Decodable { let messages: [Message] }
             struct Expected: Decodable {
-                let prompt_token_ids: [Int32]
-                let position_ids: [Int32]
-                let greedy_token_ids: [Int32]
+                let promptTokenIds: [Int32]
+                let positionIds: [Int32]
+                let greedyTokenIds: [Int32]
             }
             let place = folder.appendingPathComponent("cases/\(name)")
             let conversation = try JSONDecoder().decode(
                 Conversation.self, from: Data(contentsOf: place.appendingPathComponent("messages.json")))
-            let expected = try JSONDecoder().decode(
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let expected = try decoder.decode(
                 Expected.self, from: Data(contentsOf: place.appendingPathComponent("expected.json")))
             messages = try conversation.messages.map {
                 ChatMessage(role: try ChatRole(name: $0.role), content: $0.content, hasImage: $0.image != nil)
             }
             image = conversation.messages.compactMap(\.image).first.map { folder.appendingPathComponent($0) }
-            promptTokenIDs = expected.prompt_token_ids
-            positions = expected.position_ids
-            greedyTokenIDs = expected.greedy_token_ids
+            promptTokenIDs = expected.promptTokenIds
+            positions = expected.positionIds
+            greedyTokenIDs = expected.greedyTokenIds
         }
 
         /// The prompt, its picture read from the file.
