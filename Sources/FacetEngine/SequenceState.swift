@@ -125,12 +125,16 @@ package struct RetainedSequence: Sendable {
     /// Token id of each cached row.
     package let tokenIDs: [Int32]
 
+    /// How many of the rows are the prompt's; the rest is the answer's.
+    package let promptRowCount: Int
+
     /// First row of the picture, and its content.
     package let image: (firstRow: Int, hash: ImageHash)?
 
     /// Keeps the cached rows of a sequence.
     package init(_ sequence: SequenceState) {
         id = sequence.id
+        promptRowCount = min(sequence.cachedCount, sequence.rows.count)
         tokenIDs = (0..<sequence.cachedCount).map { sequence.row($0).tokenID }
         if let rows = sequence.rows.imageRows, let hash = sequence.rows.imageHash {
             image = (rows.lowerBound, hash)

@@ -32,12 +32,14 @@ struct StopStringFilterTests {
         #expect(filter.append("ND.x") == ("", true))
     }
 
-    @Test("cuts the same way however the text is cut into pieces", arguments: [
-        ("one two three", ["two"], "one ", true), ("one two three", ["four"], "one two three", false),
-        ("aaab", ["aab"], "a", true), ("ababac", ["abac"], "ab", true), ("xx", ["xxx"], "xx", false),
-        ("abc", ["abc", "b"], "a", true), ("abc", ["bc", "abc"], "", true), ("你好世界", ["世"], "你好", true),
-        ("caf\u{65}\u{301}!", ["\u{301}"], "cafe", true), ("👩‍👧x", ["👧"], "👩\u{200D}", true),
-    ])
+    @Test(
+        "cuts the same way however the text is cut into pieces",
+        arguments: [
+            ("one two three", ["two"], "one ", true), ("one two three", ["four"], "one two three", false),
+            ("aaab", ["aab"], "a", true), ("ababac", ["abac"], "ab", true), ("xx", ["xxx"], "xx", false),
+            ("abc", ["abc", "b"], "a", true), ("abc", ["bc", "abc"], "", true), ("你好世界", ["世"], "你好", true),
+            ("caf\u{65}\u{301}!", ["\u{301}"], "cafe", true), ("👩‍👧x", ["👧"], "👩\u{200D}", true),
+        ])
     func everyCut(text: String, stops: [String], expected: String, isStopped: Bool) {
         let scalars = Array(text.unicodeScalars)
         // Every way to cut the scalars into pieces.

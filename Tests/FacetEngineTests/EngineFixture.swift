@@ -54,7 +54,7 @@ func completion(of events: Engine.Events) async throws -> Completion {
     return completion
 }
 
-/// A text prompt of the ids `first`, `first + 1`, …
+/// A text prompt of ids counted from `first`.
 func textPrompt(_ count: Int, first: Int32 = 10) throws -> Prompt {
     try Prompt(tokenIDs: (0..<Int32(count)).map { (first + $0) % 250 })
 }

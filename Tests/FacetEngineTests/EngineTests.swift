@@ -10,18 +10,19 @@ struct EngineTests {
         var prompts: [Prompt] = try [3, 17, 1, 9, 25, 6].enumerated().map { try textPrompt($1, first: Int32(30 * $0)) }
         prompts.append(imagePrompt(image: PreparedImage(pixels: [1, 2])))
         prompts.append(imagePrompt(before: 5, image: PreparedImage(pixels: [3])))
-        let sampling = { (index: Int) in
+        let sampling = { @Sendable (index: Int) in
             SamplingParameters(
                 temperature: index % 2 == 0 ? 0 : 1, topK: 20, topP: 0.9, repetitionPenalty: 1.1, seed: UInt64(index),
                 maxTokens: 5 + index)
         }
         var alone: [Completion] = []
         let single = try EngineFixture(maxRows: 64, maxSequences: 1, queue: noReuse)
-        for (index, prompt) in prompts.enumerated() { alone.append(try await single.answer(prompt, sampling(index))) }
+        let requests = prompts
+        for (index, prompt) in requests.enumerated() { alone.append(try await single.answer(prompt, sampling(index))) }
 
         let fixture = try EngineFixture(maxRows: maxRows, maxSequences: 4, pageCount: 50, maxImages: 2)
         let together = try await withThrowingTaskGroup(of: (Int, Completion).self) { group in
-            for (index, prompt) in prompts.enumerated() {
+            for (index, prompt) in requests.enumerated() {
                 group.addTask { (index, try await fixture.answer(prompt, sampling(index))) }
             }
             return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }

@@ -9,8 +9,8 @@ struct PagePoolTests {
     @Test("hands out each page once and takes them back")
     func reserveAndRelease() {
         var pool = PagePool(pageCount: 5, pageSize: 4)
-        #expect(pool.reserve(2, for: first))
-        #expect(pool.reserve(3, for: second))
+        #expect(pool.reserve(2, for: first) == true)
+        #expect(pool.reserve(3, for: second) == true)
         #expect(Set(pool.pages(of: first) + pool.pages(of: second)) == [0, 1, 2, 3, 4])
         #expect(pool.freePageCount == 0)
         #expect(pool.release(first) == 2)
@@ -21,8 +21,8 @@ struct PagePoolTests {
     @Test("changes nothing when there are too few pages")
     func reserveTooMany() {
         var pool = PagePool(pageCount: 3, pageSize: 4)
-        #expect(pool.reserve(1, for: first))
-        #expect(!pool.reserve(4, for: first))
+        #expect(pool.reserve(1, for: first) == true)
+        #expect(pool.reserve(4, for: first) == false)
         #expect(pool.pages(of: first) == [0])
         #expect(pool.freePageCount == 2)
     }
@@ -30,18 +30,18 @@ struct PagePoolTests {
     @Test("keeps the order of an owner's pages when it grows")
     func growing() {
         var pool = PagePool(pageCount: 4, pageSize: 4)
-        #expect(pool.reserve(2, for: first))
+        #expect(pool.reserve(2, for: first) == true)
         let before = pool.pages(of: first)
-        #expect(pool.reserve(4, for: first))
+        #expect(pool.reserve(4, for: first) == true)
         #expect(Array(pool.pages(of: first).prefix(2)) == before)
-        #expect(pool.reserve(1, for: first))
+        #expect(pool.reserve(1, for: first) == true)
         #expect(pool.pages(of: first).count == 4)
     }
 
     @Test("frees nothing when an owner releases twice")
     func releaseTwice() {
         var pool = PagePool(pageCount: 4, pageSize: 4)
-        #expect(pool.reserve(3, for: first))
+        #expect(pool.reserve(3, for: first) == true)
         #expect(pool.release(first) == 3)
         #expect(pool.release(first) == 0)
         #expect(pool.freePageCount == 4)
@@ -51,7 +51,7 @@ struct PagePoolTests {
     @Test("gives back the last pages when an owner shrinks", arguments: [0, 1, 3, 7])
     func shrinking(count: Int) {
         var pool = PagePool(pageCount: 6, pageSize: 4)
-        #expect(pool.reserve(4, for: first))
+        #expect(pool.reserve(4, for: first) == true)
         let before = pool.pages(of: first)
         pool.shrink(first, to: count)
         #expect(pool.pages(of: first) == Array(before.prefix(count)))
@@ -62,7 +62,7 @@ struct PagePoolTests {
     @Test("passes pages to an heir in their order")
     func transfer() {
         var pool = PagePool(pageCount: 4, pageSize: 4)
-        #expect(pool.reserve(3, for: first))
+        #expect(pool.reserve(3, for: first) == true)
         let pages = pool.pages(of: first)
         pool.transfer(from: first, to: second)
         #expect(pool.pages(of: first).isEmpty)

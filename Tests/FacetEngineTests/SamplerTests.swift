@@ -85,9 +85,11 @@ struct SamplerTests {
         }
     }
 
-    @Test("takes the best token, and of equal ones the lowest id", arguments: [
-        ([1, 3, 2], 1), ([2, 2, 1], 0), ([-1, -5, -1], 0), ([0], 0), ([-2, -1, -1, -3], 1),
-    ] as [([Float], Int32)])
+    @Test(
+        "takes the best token, and of equal ones the lowest id",
+        arguments: [
+            ([1, 3, 2], 1), ([2, 2, 1], 0), ([-1, -5, -1], 0), ([0], 0), ([-2, -1, -1, -3], 1),
+        ] as [([Float], Int32)])
     func greedy(logits: [Float], best: Int32) throws {
         for parameters in [
             SamplingParameters(temperature: 0), SamplingParameters(temperature: 1e-5),
@@ -216,16 +218,23 @@ struct SamplingParametersTests {
         ).validate()
     }
 
-    @Test("refuses each value that does not, by name", arguments: [
-        ("temperature", SamplingParameters(temperature: -1)), ("temperature", SamplingParameters(temperature: .nan)),
-        ("temperature", SamplingParameters(temperature: .infinity)), ("top_k", SamplingParameters(topK: -1)),
-        ("top_p", SamplingParameters(topP: 1.01)), ("top_p", SamplingParameters(topP: .nan)),
-        ("repetition_penalty", SamplingParameters(repetitionPenalty: 0)),
-        ("repetition_penalty", SamplingParameters(repetitionPenalty: .infinity)),
-        ("max_tokens", SamplingParameters(maxTokens: 0)), ("stop", SamplingParameters(stopStrings: [""])),
-        ("stop", SamplingParameters(stopStrings: [String](repeating: "x", count: 17))),
-        ("stop", SamplingParameters(stopStrings: [String](repeating: "x", count: 1).map { _ in String(repeating: "y", count: 1025) })),
-    ])
+    @Test(
+        "refuses each value that does not, by name",
+        arguments: [
+            ("temperature", SamplingParameters(temperature: -1)),
+            ("temperature", SamplingParameters(temperature: .nan)),
+            ("temperature", SamplingParameters(temperature: .infinity)), ("top_k", SamplingParameters(topK: -1)),
+            ("top_p", SamplingParameters(topP: 1.01)), ("top_p", SamplingParameters(topP: .nan)),
+            ("repetition_penalty", SamplingParameters(repetitionPenalty: 0)),
+            ("repetition_penalty", SamplingParameters(repetitionPenalty: .infinity)),
+            ("max_tokens", SamplingParameters(maxTokens: 0)), ("stop", SamplingParameters(stopStrings: [""])),
+            ("stop", SamplingParameters(stopStrings: [String](repeating: "x", count: 17))),
+            (
+                "stop",
+                SamplingParameters(
+                    stopStrings: [String](repeating: "x", count: 1).map { _ in String(repeating: "y", count: 1025) })
+            ),
+        ])
     func invalid(name: String, parameters: SamplingParameters) {
         let error = #expect(throws: EngineError.self) { try parameters.validate() }
         guard case .invalidSampling(let parameter, _, _) = error else {

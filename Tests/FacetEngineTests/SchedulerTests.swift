@@ -12,13 +12,31 @@ func smallLimits(
         maxWaiting: maxWaiting, maxRetained: maxRetained)
 }
 
-/// A text request of the ids `first`, `first + 1`, …
+/// A text request of ids counted from `first`.
 func textSequence(
     _ id: Int, _ count: Int, maxNewTokens: Int = 3, first: Int32 = 100, stopIDs: [Int32] = [9]
 ) -> SequenceState {
     let rows = PromptRows(
         tokenIDs: (0..<Int32(count)).map { first + $0 }, positions: (0..<Int32(count)).map { $0 })
     return SequenceState(id: RequestID(id), rows: rows, maxNewTokens: maxNewTokens, stopIDs: stopIDs)
+}
+
+/// Nothing came where something must.
+private struct Missing: Error {}
+
+private func nextBatch(_ scheduler: inout Scheduler) throws -> ForwardBatch {
+    guard let batch = scheduler.next() else { throw Missing() }
+    return batch
+}
+
+private func admit(_ scheduler: inout Scheduler) throws -> Scheduler.Admission {
+    guard let admission = scheduler.admitNext() else { throw Missing() }
+    return admission
+}
+
+private func complete(_ scheduler: inout Scheduler, _ ids: [Int32?]) throws -> Scheduler.Outcome {
+    guard let outcome = scheduler.complete(ids).first else { throw Missing() }
+    return outcome
 }
 
 @Suite("Scheduler")
@@ -28,9 +46,9 @@ struct SchedulerTests {
         var scheduler = Scheduler(limits: smallLimits())
         try scheduler.enqueue(textSequence(0, 11))
         #expect(scheduler.next() == nil, "nothing runs before it is admitted")
-        #expect(try #require(scheduler.admitNext()).reusedRowCount == 0)
+        #expect(try admit(&scheduler).reusedRowCount == 0)
 
-        let first = try #require(scheduler.next())
+        let first = try nextBatch(&scheduler)
         #expect(first.tokenIDs == Array(100..<108))
         #expect(first.positions == Array(0..<8))
         #expect(first.slots == Array(0..<8))
@@ -38,14 +56,14 @@ struct SchedulerTests {
         #expect(first.sampledRows.isEmpty)
         #expect(scheduler.complete([]).map(\.cachedPromptRows) == [8])
 
-        let second = try #require(scheduler.next())
+        let second = try nextBatch(&scheduler)
         #expect(second.tokenIDs == [108, 109, 110])
         #expect(second.slots == [8, 9, 10] && second.contextLengths == [11] && second.pages == [[0, 1, 2]])
         #expect(second.sampledRows == [2])
-        let outcome = try #require(scheduler.complete([55]).first)
+        let outcome = try complete(&scheduler, [55])
         #expect(outcome.tokenID == 55 && outcome.finish == nil && outcome.cachedPromptRows == 11)
 
-        let third = try #require(scheduler.next())
+        let third = try nextBatch(&scheduler)
         #expect(third.tokenIDs == [55] && third.positions == [11] && third.slots == [11])
         #expect(third.contextLengths == [12] && third.sampledRows == [0])
     }
@@ -60,7 +78,7 @@ struct SchedulerTests {
         try scheduler.enqueue(textSequence(1, 5, first: 200))
         try scheduler.enqueue(textSequence(2, 5, first: 300))
         while scheduler.admitNext() != nil {}
-        let batch = try #require(scheduler.next())
+        let batch = try nextBatch(&scheduler)
         #expect(batch.tokenIDs == [50, 200, 201, 202, 203, 204, 300, 301])
         #expect(batch.offsets == [0, 1, 6, 8])
         #expect(batch.contextLengths == [3, 5, 2])
@@ -75,12 +93,12 @@ struct SchedulerTests {
             tokenIDs: [1, -1, -1, -1, -1, 2], positions: [0, 1, 2, 2, 3, 4], imageRows: 1..<5,
             imageHash: ImageHash(pixels: [1]))
         try scheduler.enqueue(SequenceState(id: RequestID(0), rows: rows, maxNewTokens: 2, stopIDs: []))
-        let admission = try #require(scheduler.admitNext())
+        let admission = try admit(&scheduler)
         #expect(admission.image == .encode(ImageID(0), evicting: nil))
-        let prompt = try #require(scheduler.next())
+        let prompt = try nextBatch(&scheduler)
         #expect(prompt.imageSpans == [ImageSpan(image: ImageID(0), rows: 1..<5, featureRows: 0..<4)])
         _ = scheduler.complete([7])
-        let token = try #require(scheduler.next())
+        let token = try nextBatch(&scheduler)
         #expect(token.positions == [5] && token.slots == [6] && token.imageSpans.isEmpty)
     }
 
@@ -92,10 +110,10 @@ struct SchedulerTests {
             imageHash: ImageHash(pixels: [1]))
         try scheduler.enqueue(SequenceState(id: RequestID(0), rows: rows, maxNewTokens: 2, stopIDs: []))
         _ = scheduler.admitNext()
-        let first = try #require(scheduler.next())
+        let first = try nextBatch(&scheduler)
         #expect(first.imageSpans == [ImageSpan(image: ImageID(0), rows: 1..<3, featureRows: 0..<2)])
         _ = scheduler.complete([])
-        let second = try #require(scheduler.next())
+        let second = try nextBatch(&scheduler)
         #expect(second.imageSpans == [ImageSpan(image: ImageID(0), rows: 0..<2, featureRows: 2..<4)])
     }
 
@@ -105,7 +123,7 @@ struct SchedulerTests {
         try scheduler.enqueue(textSequence(0, 2))
         _ = scheduler.admitNext()
         _ = scheduler.next()
-        let outcome = try #require(scheduler.complete([9]).first)
+        let outcome = try complete(&scheduler, [9])
         #expect(outcome.finish == .stop && outcome.tokenID == nil)
         #expect(!scheduler.hasWork)
     }
@@ -118,7 +136,7 @@ struct SchedulerTests {
         _ = scheduler.next()
         #expect(scheduler.complete([50]).first?.finish == nil)
         _ = scheduler.next()
-        let outcome = try #require(scheduler.complete([51]).first)
+        let outcome = try complete(&scheduler, [51])
         #expect(outcome.finish == .length && outcome.tokenID == 51)
     }
 
@@ -196,7 +214,7 @@ struct SchedulerReuseTests {
     /// Runs one request to its end; every token is `token`.
     private func run(_ scheduler: inout Scheduler, _ sequence: SequenceState, token: Int32 = 50) throws -> Int {
         try scheduler.enqueue(sequence)
-        let admission = try #require(scheduler.admitNext())
+        let admission = try admit(&scheduler)
         while let batch = scheduler.next() {
             _ = scheduler.complete([Int32?](repeating: token, count: batch.sampledRows.count))
         }
@@ -268,7 +286,7 @@ struct SchedulerReuseTests {
         }
         #expect(try run(&scheduler, sequence(0, [5])) == 0)
         try scheduler.enqueue(sequence(1, [5, 50, 6]))
-        let admission = try #require(scheduler.admitNext())
+        let admission = try admit(&scheduler)
         #expect(admission.reusedRowCount == 6 && admission.image == nil)
     }
 
@@ -277,9 +295,11 @@ struct SchedulerReuseTests {
         var scheduler = Scheduler(limits: smallLimits(maxRows: 16, maxRetained: 0))
         let hash = ImageHash(pixels: [1])
         let rows = PromptRows(tokenIDs: [1, -1, -1, 4], positions: [0, 1, 2, 3], imageRows: 1..<3, imageHash: hash)
-        for (id, expected) in [(0, VisionCache.Acquisition.encode(ImageID(0), evicting: nil)), (1, .resident(ImageID(0)))] {
+        for (id, expected) in [
+            (0, VisionCache.Acquisition.encode(ImageID(0), evicting: nil)), (1, .resident(ImageID(0))),
+        ] {
             try scheduler.enqueue(SequenceState(id: RequestID(id), rows: rows, maxNewTokens: 1, stopIDs: []))
-            #expect(try #require(scheduler.admitNext()).image == expected)
+            #expect(try admit(&scheduler).image == expected)
             _ = scheduler.next()
             _ = scheduler.complete([50])
         }
