@@ -107,13 +107,25 @@ import Testing
         #expect(after > before)
     }
 
-    /// Kilobytes of the mapping at an address that are in this process's memory.
+    /// Kilobytes of the mapping around an address that are in this process's memory.
+    ///
+    /// Advice on a part of a file splits its mapping into several that follow one another; all of them count.
     private func residentKilobytes(_ address: UnsafeRawPointer) throws -> Int {
-        let start = String(UInt(bitPattern: address), radix: 16) + "-"
-        let lines = try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n")
-        let mapping = try #require(lines.firstIndex { $0.hasPrefix(start) })
-        let line = try #require(lines[mapping...].first { $0.hasPrefix("Rss:") })
-        return try #require(Int(line.split(separator: " ")[1]))
+        let target = UInt(bitPattern: address)
+        var end: UInt?
+        var isCounted = false
+        var sum = 0
+        for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+            let bounds = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if bounds.count == 2 {
+                isCounted = (bounds[0]..<bounds[1]).contains(target) || (bounds[0] == end && line.contains(".safetensors"))
+                if isCounted { end = bounds[1] }
+            } else if isCounted, line.hasPrefix("Rss:") {
+                sum += try #require(Int(line.split(separator: " ")[1]))
+            }
+        }
+        try #require(end != nil, "the mapping is listed")
+        return sum
     }
 
     @Test("pages of passed tensors leave the process, those of their neighbors stay")
