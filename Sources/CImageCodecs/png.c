@@ -70,8 +70,25 @@ static void read_header(session *s, ic_header *header) {
     header->bits_per_sample = png_get_bit_depth(s->reader, s->info);
 }
 
+/// A big-endian number, as PNG writes sizes.
+static uint32_t read_uint32(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/// Fills in the announced size when it alone is more than the limit: a bomb is refused for what it is, even when the
+/// rest of the file is missing or damaged.
+static int announces_too_much(const ic_input *input, ic_header *header) {
+    if (input->count < 24 || memcmp(input->bytes + 12, "IHDR", 4) != 0) return 0;
+    header->width = header->frame_width = read_uint32(input->bytes + 16);
+    header->height = header->frame_height = read_uint32(input->bytes + 20);
+    // Zero and what PNG does not allow are for libpng to refuse.
+    if (header->width > INT32_MAX || header->height > INT32_MAX) return 0;
+    return (uint64_t)header->width * header->height > input->limits->max_pixels;
+}
+
 ic_status ic_png_header(const ic_input *input, ic_header *header) {
     session s = {0};
+    if (announces_too_much(input, header)) return IC_OK;
     if (setjmp(s.escape) == 0 && begin(&s, input)) read_header(&s, header);
     end(&s);
     return s.status;
