@@ -38,11 +38,11 @@ struct ModelCasesTests {
         #expect(results.allSatisfy { $0.passed })
     }
 
-    /// The adapter's output is compared before the division by the scaling factor of 8, under the tolerance of the
-    /// rows after it. The reference's own rounding takes more than that tolerance there: a float64 evaluation is
-    /// 5.9e-4 away from it (`image`), the portable kernels 6.4e-4 (`multiturn-image`), and the rows after the
-    /// division agree to 8e-5. This test asks for what the divided rows are asked for; `facet verify` and the test
-    /// above stay with the tolerance as stated.
+    /// The adapter's output is held to the tolerance of the rows that come out divided by the scaling factor of 8.
+    ///
+    /// `vision.linear_proj` stands before the division, where the reference's own rounding takes more than the
+    /// 5e-4 stated: a float64 evaluation is 5.9e-4 away from it (`image`), the portable kernels 6.4e-4
+    /// (`multiturn-image`), while the divided rows agree to 8e-5. `facet verify` and the test above keep 5e-4.
     @Test(
         "the package's own cases are within tolerance on every instruction set of this machine",
         arguments: InstructionSet.allCases.filter(\.isSupported))
