@@ -25,7 +25,9 @@ package struct AccuracyCases: Sendable {
     /// Whether a folder holds such cases.
     package static func isPresent(in folder: URL) -> Bool {
         let path = folder.appendingPathComponent("index.json").path
-        guard let index = try? FileContents.json(of: path), let first = index["cases"]?.array?.first else { return false }
+        guard let index = try? FileContents.json(of: path), let first = index["cases"]?.array?.first else {
+            return false
+        }
         return first["question"] != nil && first["answer"] != nil
     }
 

@@ -9,7 +9,7 @@ struct Facet: AsyncParsableCommand {
         commandName: "facet",
         abstract: "Ask GLM-4V about a picture.",
         discussion: """
-            Without --model the commands use a small demo model that is inside the executable: it knows coloured \
+            Without --model the commands use a small demo model that is inside the executable: it knows colored \
             shapes, short words and handwritten digits. With --model they use a glm-4v-9b folder as published.
             """,
         version: "facet \(facetVersion)",

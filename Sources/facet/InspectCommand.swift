@@ -114,7 +114,8 @@ struct Inspection: Encodable {
         for part in parts {
             let dtypes = part.byteCountByDtype.keys.sorted().joined(separator: ", ")
             table.append([
-                part.name, "\(part.tensorCount)", Self.grouped(part.parameterCount), Self.gigabytes(part.byteCount), dtypes,
+                part.name, "\(part.tensorCount)", Self.grouped(part.parameterCount), Self.gigabytes(part.byteCount),
+                dtypes,
             ])
         }
         table.append([

@@ -8,7 +8,9 @@ import Foundation
 
 /// Options that say which model runs, and how.
 struct ModelArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Checkpoint folder, such as glm-4v-9b; the embedded demo model without it.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Checkpoint folder, such as glm-4v-9b; the embedded demo model without it.", valueName: "dir"))
     var model: String?
 
     @Option(help: ArgumentHelp("float32 or bfloat16; what the checkpoint says without it.", valueName: "type"))

@@ -31,7 +31,8 @@ struct TokenizeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let tokenizer = try ModelFolder.tokenizer(model)
-        let batch = try TextBatch(arguments: text, readStandardInput: { try StandardInput.text(limit: Self.inputLimit) })
+        let batch = try TextBatch(
+            arguments: text, readStandardInput: { try StandardInput.text(limit: Self.inputLimit) })
         if decode {
             let texts = try batch.idLists().map {
                 tokenizer.decode($0, specialTokens: special ? .shown : .skipped)

@@ -88,7 +88,8 @@ struct VerifyCommand: AsyncParsableCommand {
     private func report(_ entries: [Entry], _ accuracies: [AccuracyReport]) throws {
         let failed = entries.count { !$0.result.passed }
         if json {
-            try JSONOutput.print(Report(passed: entries.count - failed, failed: failed, results: entries, accuracies: accuracies))
+            try JSONOutput.print(
+                Report(passed: entries.count - failed, failed: failed, results: entries, accuracies: accuracies))
         } else {
             for report in accuracies { try StandardOutput.write(text(report)) }
             guard !entries.isEmpty else { return }
@@ -124,7 +125,8 @@ struct VerifyCommand: AsyncParsableCommand {
                 task, "\(tally.right)", "\(tally.all)", String(format: "%.1f %%", 100 * tally.fraction),
             ])
         }
-        let mistakes = verbose ? report.mistakes.map { "\($0.image): \($0.question) | \($0.expected) | \($0.got)\n" } : []
+        let mistakes =
+            verbose ? report.mistakes.map { "\($0.image): \($0.question) | \($0.expected) | \($0.got)\n" } : []
         return "\(report.folder), \(report.dtype)\n" + table.text + mistakes.joined() + "\n"
     }
 

@@ -32,7 +32,8 @@ struct BenchOperationsCommand: AsyncParsableCommand {
     func run() async throws {
         let dtype = try ModelFolder.dtype(dtype) ?? .bfloat16
         guard seconds > 0, seconds <= 60 else {
-            throw CommandError.invalidOption(name: "--seconds", expected: "more than 0 and at most 60", got: "\(seconds)")
+            throw CommandError.invalidOption(
+                name: "--seconds", expected: "more than 0 and at most 60", got: "\(seconds)")
         }
         let backend = try Backends.cpu(threads: threads)
         let progress = ProgressLine()
@@ -102,7 +103,8 @@ struct OperationRecipe: Sendable {
             try cases.pagedAttention("attention: decode", rows: 1, context: 8192, shape: decoderHeads)
         },
         OperationRecipe(name: "norm: RMSNorm") { cases in
-            try cases.rowwise("norm: RMSNorm", rows: 2048, width: 4096) { backend, x, y, parameter throws(TensorError) in
+            try cases.rowwise("norm: RMSNorm", rows: 2048, width: 4096) {
+                backend, x, y, parameter throws(TensorError) in
                 try backend.rmsNorm(x, RMSNormWeights(weight: parameter, epsilon: 1e-6), into: y)
             }
         },
