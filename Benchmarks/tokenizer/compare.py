@@ -5,8 +5,8 @@
     swift build -c release
     python3 compare.py FOLDER [ROUNDS]      # FOLDER as make_texts.py wrote it
 
-Every round runs both, one after the other on one thread, so that a busy machine slows both; the figures are medians
-over the rounds.
+Every round runs both, one after the other on one thread. Times are processor time of that thread, so that other work
+on the machine counts as little as it can; figures are medians over the rounds, with the range.
 """
 
 import base64
@@ -48,9 +48,9 @@ def our_ids(model: pathlib.Path, texts: list[str]) -> list[list[int]]:
 
 
 def milliseconds(function) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     function()
-    return (time.perf_counter() - start) * 1e3
+    return (time.thread_time() - start) * 1e3
 
 
 def spread(times: list[float]) -> str:

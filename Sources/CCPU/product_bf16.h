@@ -103,46 +103,50 @@ static void softmax_bf16(float *scores, ptrdiff_t valid, ptrdiff_t padded, float
 // MARK: Few rows
 
 INLINE vi load_pairs(const uint16_t *p, ptrdiff_t count) {
-    __mmask32 mask = count >= 32 ? 0xffffffffu : (1u << count) - 1;
+    __mmask32 mask = (1u << count) - 1; // count < 32
     return (vi)_mm512_maskz_loadu_epi16(mask, p);
 }
 
-// As dot_f32: one pass over a row of weights, four sums per row of x, the same order for every group size.
-INLINE void dot_bf16(const uint16_t *x, ptrdiff_t x_stride, int group, const uint16_t *weight, ptrdiff_t depth,
-                     float *out, ptrdiff_t out_stride) {
-    vf sum[dot_group][4] = {};
+// As dot_f32, on pairs.
+INLINE void dot_bf16(const uint16_t *x, ptrdiff_t x_stride, int group, const uint16_t *weight, int columns,
+                     ptrdiff_t depth, float *out, ptrdiff_t out_stride) {
+    vf sum[dot_group][dot_columns] = {};
     ptrdiff_t k = 0;
-    for (; k + 128 <= depth; k += 128) {
+    for (; k + 32 <= depth; k += 32) {
+        vi w[dot_columns];
 #pragma clang loop unroll(full)
-        for (int j = 0; j < 4; j++) {
-            __builtin_prefetch(weight + k + 32 * j + 2048);
-            vi w = load_words(weight + k + 32 * j);
+        for (int n = 0; n < columns; n++) {
+            __builtin_prefetch(weight + (dot_columns + n) * depth + k, 0, 2);
+            w[n] = load_words(weight + n * depth + k);
+        }
 #pragma clang loop unroll(full)
-            for (int r = 0; r < group; r++)
-                sum[r][j] = dot_pairs(sum[r][j], load_words(x + r * x_stride + k + 32 * j), w);
+        for (int r = 0; r < group; r++) {
+            vi left = load_words(x + r * x_stride + k);
+#pragma clang loop unroll(full)
+            for (int n = 0; n < columns; n++)
+                sum[r][n] = dot_pairs(sum[r][n], left, w[n]);
         }
     }
-    for (; k < depth; k += 32) {
-        vi w = load_pairs(weight + k, depth - k);
+    if (k < depth)
 #pragma clang loop unroll(full)
         for (int r = 0; r < group; r++)
-            sum[r][0] = dot_pairs(sum[r][0], load_pairs(x + r * x_stride + k, depth - k), w);
-    }
+#pragma clang loop unroll(full)
+            for (int n = 0; n < columns; n++)
+                sum[r][n] = dot_pairs(sum[r][n], load_pairs(x + r * x_stride + k, depth - k),
+                                      load_pairs(weight + n * depth + k, depth - k));
 #pragma clang loop unroll(full)
     for (int r = 0; r < group; r++)
-        out[r * out_stride] = sum_lanes((sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]));
+#pragma clang loop unroll(full)
+        for (int n = 0; n < columns; n++)
+            out[r * out_stride + n] = sum_lanes(sum[r][n]);
 }
 
 static void dot_rows_bf16(const void *x, ptrdiff_t x_stride, ptrdiff_t rows, const void *weight, int type,
                           ptrdiff_t depth, ptrdiff_t columns, float *out, ptrdiff_t out_stride) {
     (void)type;
-    for (ptrdiff_t n = 0; n < columns; n++) {
-        const uint16_t *w = (const uint16_t *)weight + n * depth;
-        const uint16_t *left = x;
-        ptrdiff_t r = 0;
-        for (; r + dot_group <= rows; r += dot_group)
-            dot_bf16(left + r * x_stride, x_stride, dot_group, w, depth, out + r * out_stride + n, out_stride);
-        for (; r < rows; r++)
-            dot_bf16(left + r * x_stride, x_stride, 1, w, depth, out + r * out_stride + n, out_stride);
-    }
+#define DOT(group, wide)                                                                                               \
+    dot_bf16((const uint16_t *)x + r * x_stride, x_stride, group, (const uint16_t *)weight + n * depth, wide, depth,   \
+             out + r * out_stride + n, out_stride)
+    FOR_ROWS_AND_COLUMNS(DOT)
+#undef DOT
 }

@@ -180,47 +180,73 @@ DEFINE_MULTIPLY(multiply_f32, float, tile_f32)
 
 // MARK: Few rows
 
-// The weights are read once, in memory order, for a group of rows; four sums per row hide the latency. The order
-// of additions is the same for every group size.
+// Weights are read once for a group of rows, four of their rows side by side, which also hides the latency of the
+// additions. The order of additions is the same for every group, so a row does not notice its neighbors.
 #if CC_VECTOR_BYTES == 64
 enum { dot_group = 4 };
 #else
 enum { dot_group = 2 };
 #endif
+enum { dot_columns = 4 };
 
-INLINE void dot_f32(const float *x, ptrdiff_t x_stride, int group, const void *weight, int type, ptrdiff_t depth,
-                    float *out, ptrdiff_t out_stride) {
-    vf sum[dot_group][4] = {};
+// `group`, `columns` and `type` are constants at each call, so the sums live in registers.
+INLINE void dot_f32(const float *x, ptrdiff_t x_stride, int group, const char *weight, int columns, int type,
+                    ptrdiff_t depth, float *out, ptrdiff_t out_stride) {
+    const ptrdiff_t size = type == CC_F32 ? 4 : 2, row_bytes = depth * size;
+    vf sum[dot_group][dot_columns] = {};
     ptrdiff_t k = 0;
-    for (; k + 4 * LANES <= depth; k += 4 * LANES) {
-        __builtin_prefetch((const char *)weight + k * cc_element_bytes(type) + 2048);
+    for (; k + LANES <= depth; k += LANES) {
+        vf w[dot_columns];
 #pragma clang loop unroll(full)
-        for (int j = 0; j < 4; j++) {
-            vf w = load_as(weight, type, k + j * LANES);
+        for (int n = 0; n < columns; n++) {
+            __builtin_prefetch(weight + (dot_columns + n) * row_bytes + k * size, 0, 2);
+            w[n] = load_as(weight + n * row_bytes, type, k);
+        }
 #pragma clang loop unroll(full)
-            for (int r = 0; r < group; r++)
-                sum[r][j] += load(x + r * x_stride + k + j * LANES) * w;
+        for (int r = 0; r < group; r++) {
+            vf left = load(x + r * x_stride + k);
+#pragma clang loop unroll(full)
+            for (int n = 0; n < columns; n++)
+                sum[r][n] += left * w[n];
         }
     }
-    for (int r = 0; r < group; r++) {
-        float total = sum_lanes((sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]));
-        float rest = 0;
-        for (ptrdiff_t i = k; i < depth; i++)
-            rest += x[r * x_stride + i] * widen_one(weight, type, i);
-        out[r * out_stride] = total + rest;
-    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < group; r++)
+#pragma clang loop unroll(full)
+        for (int n = 0; n < columns; n++) {
+            float rest = 0;
+            for (ptrdiff_t i = k; i < depth; i++)
+                rest += x[r * x_stride + i] * widen_one(weight + n * row_bytes, type, i);
+            out[r * out_stride + n] = sum_lanes(sum[r][n]) + rest;
+        }
 }
 
-INLINE void dot_rows_typed(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, const void *weight, int type,
-                           ptrdiff_t depth, ptrdiff_t columns, float *out, ptrdiff_t out_stride) {
-    for (ptrdiff_t n = 0; n < columns; n++) {
-        const char *w = (const char *)weight + n * depth * cc_element_bytes(type);
-        ptrdiff_t r = 0;
-        for (; r + dot_group <= rows; r += dot_group)
-            dot_f32(x + r * x_stride, x_stride, dot_group, w, type, depth, out + r * out_stride + n, out_stride);
-        for (; r < rows; r++)
-            dot_f32(x + r * x_stride, x_stride, 1, w, type, depth, out + r * out_stride + n, out_stride);
+// Runs `dot` for every row and column: groups of rows inside groups of columns.
+#define FOR_ROWS_AND_COLUMNS(dot)                                                                                      \
+    for (ptrdiff_t n = 0, wide; n < columns; n += wide ? dot_columns : 1) {                                            \
+        wide = columns - n >= dot_columns;                                                                             \
+        ptrdiff_t r = 0;                                                                                               \
+        for (; r + dot_group <= rows; r += dot_group) {                                                                \
+            if (wide)                                                                                                  \
+                dot(dot_group, dot_columns);                                                                           \
+            else                                                                                                       \
+                dot(dot_group, 1);                                                                                     \
+        }                                                                                                              \
+        for (; r < rows; r++) {                                                                                        \
+            if (wide)                                                                                                  \
+                dot(1, dot_columns);                                                                                   \
+            else                                                                                                       \
+                dot(1, 1);                                                                                             \
+        }                                                                                                              \
     }
+
+INLINE void dot_rows_typed(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, const char *weight, int type,
+                           ptrdiff_t depth, ptrdiff_t columns, float *out, ptrdiff_t out_stride) {
+#define DOT(group, wide)                                                                                               \
+    dot_f32(x + r * x_stride, x_stride, group, weight + n * depth * (type == CC_F32 ? 4 : 2), wide, type, depth,       \
+            out + r * out_stride + n, out_stride)
+    FOR_ROWS_AND_COLUMNS(DOT)
+#undef DOT
 }
 
 static void dot_rows_f32(const void *x, ptrdiff_t x_stride, ptrdiff_t rows, const void *weight, int type,

@@ -55,6 +55,9 @@ ic_status ic_read_header(const uint8_t *bytes, size_t count, const ic_limits *li
     if (pixels > limits->max_pixels) {
         return ic_fail(&input, IC_TOO_MANY_PIXELS, "%u x %u pixels", header->width, header->height);
     }
+    if (header->width > limits->max_side || header->height > limits->max_side) {
+        return ic_fail(&input, IC_SIDE_TOO_LONG, "%u x %u pixels", header->width, header->height);
+    }
     return IC_OK;
 }
 

@@ -33,8 +33,10 @@ public struct Checkpoint: Sendable {
         switch (hasSingle, hasIndex) {
         case (true, true): throw .ambiguousLayout(folder: folder)
         case (true, false):
-            try self.init([SafetensorsFile(path: folder + "/" + Self.singleFileName)], location: folder)
-        case (false, true): try self.init(index: CheckpointIndex(path: folder + "/" + CheckpointIndex.fileName), folder)
+            try self.init([SafetensorsFile(path: FolderListing.path(folder, Self.singleFileName))], location: folder)
+        case (false, true):
+            let path = FolderListing.path(folder, CheckpointIndex.fileName)
+            try self.init(index: CheckpointIndex(path: path), folder)
         case (false, false): throw FolderListing.missingWeights(names, folder)
         }
     }
@@ -78,7 +80,7 @@ public struct Checkpoint: Sendable {
         var files: [SafetensorsFile] = []
         for shard in index.shards {
             do {
-                files.append(try SafetensorsFile(path: folder + "/" + shard))
+                files.append(try SafetensorsFile(path: FolderListing.path(folder, shard)))
             } catch .missingFile(let file) {
                 throw .missingShard(file: file, index: index.path)
             }

@@ -28,6 +28,11 @@ enum FolderListing {
         return names.sorted()
     }
 
+    /// The path of a file in a folder, however the folder's path ends.
+    static func path(_ folder: String, _ name: String) -> String {
+        folder.hasSuffix("/") ? folder + name : folder + "/" + name
+    }
+
     /// The error that best explains why a folder with these names has no weights that can be read.
     static func missingWeights(_ names: [String], _ folder: String) -> CheckpointError {
         if names.isEmpty { return .emptyFolder(path: folder) }

@@ -9,6 +9,7 @@ public enum JSONError: Error, Hashable, Sendable {
     case loneSurrogate(offset: Int)
     case controlCharacter(offset: Int)
     case duplicateKey(String, offset: Int)
+    case tooManyValues(offset: Int, limit: Int)
     case tooDeep(offset: Int, limit: Int)
     case trailingContent(offset: Int)
 }
@@ -26,6 +27,7 @@ extension JSONError: CustomStringConvertible {
         case .loneSurrogate(let offset): "the escape at byte \(offset) is half of a surrogate pair"
         case .controlCharacter(let offset): "the control character at byte \(offset) must be written as an escape"
         case .duplicateKey(let key, let offset): "the key \"\(key)\" occurs a second time at byte \(offset)"
+        case .tooManyValues(let offset, let limit): "it has more than \(limit) values, the next at byte \(offset)"
         case .tooDeep(let offset, let limit): "it is nested deeper than \(limit) levels at byte \(offset)"
         case .trailingContent(let offset): "something follows the document at byte \(offset)"
         }

@@ -3,16 +3,17 @@
 /// Recursive descent over an array whose every access is bounds-checked. It knows nothing of what the document means.
 struct JSONParser {
     private let bytes: [UInt8]
-    private let depthLimit: Int
+    private let limits: JSONValue.Limits
     private var position = 0
     private var depth = 0
+    private var valueCount = 0
 
     init(_ bytes: [UInt8], limits: JSONValue.Limits) throws(JSONError) {
         guard bytes.count <= limits.byteCount else {
             throw .tooLarge(byteCount: bytes.count, limit: limits.byteCount)
         }
         self.bytes = bytes
-        depthLimit = limits.depth
+        self.limits = limits
     }
 
     mutating func parseDocument() throws(JSONError) -> JSONValue {
@@ -27,6 +28,10 @@ struct JSONParser {
     private mutating func parseValue() throws(JSONError) -> JSONValue {
         skipWhitespace()
         let byte = try peek(expecting: "a value")
+        guard valueCount < limits.valueCount else {
+            throw .tooManyValues(offset: position, limit: limits.valueCount)
+        }
+        valueCount += 1
         switch byte {
         case UInt8(ascii: "{"): return .object(try parseObject())
         case UInt8(ascii: "["): return .array(try parseArray())
@@ -198,7 +203,7 @@ struct JSONParser {
     }
 
     private mutating func enter() throws(JSONError) {
-        guard depth < depthLimit else { throw .tooDeep(offset: position, limit: depthLimit) }
+        guard depth < limits.depth else { throw .tooDeep(offset: position, limit: limits.depth) }
         depth += 1
         position += 1
     }

@@ -9,16 +9,19 @@ package enum JSONValue: Sendable, Hashable {
     case array([JSONValue])
     case object(JSONObject)
 
-    /// Limits that a document must keep to; both exist so that hostile input cannot exhaust memory or stack.
+    /// Limits that a document must keep to, so that hostile input cannot exhaust memory or stack.
     package struct Limits: Sendable {
         /// Most bytes a document may have.
         package var byteCount: Int
+        /// Most values of any kind; each takes up to about 200 bytes of memory.
+        package var valueCount: Int
         /// Most arrays and objects that may stand inside one another.
         package var depth: Int
 
-        /// Makes limits; the defaults suit configuration files.
-        package init(byteCount: Int = 64 << 20, depth: Int = 64) {
+        /// Makes limits; the defaults suit configuration files, indexes and headers.
+        package init(byteCount: Int = 16 << 20, valueCount: Int = 1 << 19, depth: Int = 64) {
             self.byteCount = byteCount
+            self.valueCount = valueCount
             self.depth = depth
         }
     }

@@ -19,8 +19,11 @@ public struct SafetensorsEntry: Sendable, Hashable {
 /// cover the data without overlap and without holes; `__metadata__` maps strings to strings. Data may start at any
 /// byte, so alignment is the reader's business. The file's length is given, its data is never looked at.
 package struct SafetensorsHeader: Sendable {
-    /// Largest header that is read: the limit of the `safetensors` package.
-    package static let byteCountLimit = 100_000_000
+    /// Largest header that is read.
+    ///
+    /// Differs from the `safetensors` package, which reads up to 100 MB: because such a header would take a gigabyte
+    /// once parsed, and 16 MiB have room for 100,000 tensors.
+    package static let byteCountLimit = 16 << 20
 
     /// The tensors in the order of their bytes.
     package let entries: [SafetensorsEntry]

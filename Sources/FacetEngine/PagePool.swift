@@ -1,4 +1,6 @@
-/// Hands out the pages of the KV cache. Integers only: it knows nothing of tensors or of what pages hold.
+/// Hands out the pages of the KV cache.
+///
+/// Integers only: it knows nothing of tensors or of what pages hold.
 ///
 /// Pages are addressed by their owner and never by number: an owner reserves, shrinks, passes on and gives back
 /// *its* pages. So freeing a page twice cannot be written, and a page has one owner by construction.

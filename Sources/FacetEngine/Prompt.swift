@@ -18,7 +18,9 @@ extension PromptWarning: CustomStringConvertible {
     }
 }
 
-/// A conversation made ready for the engine: ids, rows, positions, pixels. Immutable, and cheap to copy.
+/// A conversation made ready for the engine: ids, rows, positions, pixels.
+///
+/// Immutable, and cheap to copy.
 public struct Prompt: Sendable {
     /// Prompt ids, a picture as its three placeholders.
     public let tokenIDs: [Int32]
@@ -41,7 +43,7 @@ public struct Prompt: Sendable {
         self.warnings = warnings
     }
 
-    /// A prompt of ids alone, without a picture, at positions 0, 1, 2, …
+    /// A prompt of ids alone, without a picture, at positions counted from 0.
     ///
     /// - Throws: `.emptyConversation`.
     public init(tokenIDs: [Int32]) throws(EngineError) {

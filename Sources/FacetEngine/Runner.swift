@@ -1,8 +1,8 @@
 public import FacetModel
 
-/// What the engine needs of a model: encode a picture, run a batch. Tests put a fake in its place.
+/// What the engine needs of a model: encode a picture, run a batch.
 ///
-/// A runner is confined to the engine's thread and is not `Sendable`; the engine takes it as `sending`.
+/// Tests put a fake in its place. A runner is confined to the engine's thread and is not `Sendable`; the engine takes it as `sending`.
 public protocol Runner: AnyObject {
     /// Sizes that every batch keeps to.
     var limits: ModelLimits { get }

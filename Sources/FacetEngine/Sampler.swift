@@ -14,6 +14,9 @@ package struct Sampler: Sendable {
     package struct NonFiniteLogit: Error, Hashable {
         /// The id whose logit it is.
         package let tokenID: Int
+
+        /// Names an id.
+        package init(tokenID: Int) { self.tokenID = tokenID }
     }
 
     private let parameters: SamplingParameters

@@ -1,6 +1,8 @@
 package import FacetModel
 
-/// Decides which rows are computed next. A plain value: no clock, no concurrency, no tensors, no text.
+/// Decides which rows are computed next.
+///
+/// A plain value: no clock, no concurrency, no tensors, no text.
 ///
 /// One step is `admitNext` until nil, `next`, the forward pass and sampling elsewhere, `complete`.
 ///
@@ -142,8 +144,9 @@ package struct Scheduler: Sendable {
 
     /// The kept cache that shares most rows with a prompt, unless taking it over costs more than it saves.
     ///
-    /// The rows that a taken cache does not share are lost, so a short common beginning (a greeting, a role
-    /// token) does not destroy a long conversation while there are pages for both.
+    /// The rows that a taken cache does not share are lost. So a short common beginning (a greeting, a role token)
+    /// does not destroy a long conversation while there are pages for both; the same question asked again may
+    /// drop the answer of the first time.
     private func reusable(for sequence: SequenceState, pagesNeeded: Int) -> (index: Int, rowCount: Int)? {
         var best: (index: Int, rowCount: Int)?
         for (index, candidate) in retained.enumerated() {
@@ -152,7 +155,8 @@ package struct Scheduler: Sendable {
             if count > 0 && count >= best?.rowCount ?? 0 { best = (index, count) }
         }
         guard let best else { return nil }
-        let isWorthIt = 2 * best.rowCount >= retained[best.index].tokenIDs.count
+        let source = retained[best.index]
+        let isWorthIt = 2 * best.rowCount >= source.tokenIDs.count || best.rowCount >= source.promptRowCount - 1
         return isWorthIt || pool.freePageCount < pagesNeeded ? best : nil
     }
 

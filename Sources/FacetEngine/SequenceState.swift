@@ -96,13 +96,13 @@ package struct SequenceState: Sendable {
     }
 
     /// Starts behind rows that another sequence left in the cache.
-    mutating func adopt(rowCount: Int) {
+    package mutating func adopt(rowCount: Int) {
         precondition(cachedCount == 0 && rowCount < rows.count, "at least one prompt row must be computed")
         cachedCount = rowCount
     }
 
     /// Notes that the next `count` rows are in the cache.
-    mutating func advance(_ count: Int) {
+    package mutating func advance(_ count: Int) {
         precondition(count <= pendingCount, "request \(id) computed rows that it does not have")
         cachedCount += count
     }
@@ -110,7 +110,7 @@ package struct SequenceState: Sendable {
     /// Takes a sampled id.
     ///
     /// - Returns: why the answer ends with it, or nil when it goes on.
-    mutating func append(_ tokenID: Int32) -> FinishReason? {
+    package mutating func append(_ tokenID: Int32) -> FinishReason? {
         if stopIDs.contains(tokenID) { return .stop }
         generated.append(tokenID)
         return generated.count >= maxNewTokens ? .length : nil
@@ -125,12 +125,16 @@ package struct RetainedSequence: Sendable {
     /// Token id of each cached row.
     package let tokenIDs: [Int32]
 
+    /// How many of the rows are the prompt's; the rest is the answer's.
+    package let promptRowCount: Int
+
     /// First row of the picture, and its content.
     package let image: (firstRow: Int, hash: ImageHash)?
 
     /// Keeps the cached rows of a sequence.
     package init(_ sequence: SequenceState) {
         id = sequence.id
+        promptRowCount = min(sequence.cachedCount, sequence.rows.count)
         tokenIDs = (0..<sequence.cachedCount).map { sequence.row($0).tokenID }
         if let rows = sequence.rows.imageRows, let hash = sequence.rows.imageHash {
             image = (rows.lowerBound, hash)

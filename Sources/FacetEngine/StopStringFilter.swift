@@ -54,5 +54,7 @@ package struct StopStringFilter: Sendable {
 }
 
 extension ArraySlice<UInt8> {
-    fileprivate func hasSuffix(_ bytes: [UInt8]) -> Bool { count >= bytes.count && suffix(bytes.count).elementsEqual(bytes) }
+    fileprivate func hasSuffix(_ bytes: [UInt8]) -> Bool {
+        count >= bytes.count && suffix(bytes.count).elementsEqual(bytes)
+    }
 }

@@ -21,9 +21,9 @@ public struct ImageHash: Sendable, Hashable {
     }
 }
 
-/// Which pictures' features lie in the runner's slots, and who still needs them. Integers only.
+/// Which pictures' features lie in the runner's slots, and who still needs them.
 ///
-/// A picture asked about twice is encoded once as long as its features stay. A slot whose picture no
+/// Integers only. A picture asked about twice is encoded once as long as its features stay. A slot whose picture no
 /// sequence needs is reused, the one unused for longest first.
 package struct VisionCache: Sendable {
     /// What the runner has to do before a picture's features can be read.

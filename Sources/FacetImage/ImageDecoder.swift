@@ -128,6 +128,9 @@ private struct CodecOutcome {
         case IC_TOO_MANY_PIXELS:
             throw .tooManyPixels(
                 image: name, width: Int(header.width), height: Int(header.height), limit: limits.pixelCount)
+        case IC_SIDE_TOO_LONG:
+            throw .sideTooLong(
+                image: name, width: Int(header.width), height: Int(header.height), limit: limits.sideLength)
         case IC_TOO_MANY_SCANS: throw .tooManyScans(image: name, limit: limits.scanCount)
         case IC_OUT_OF_MEMORY: throw .decoderMemory(image: name, limit: limits.decoderByteCount)
         default: break

@@ -19,6 +19,7 @@ public enum ImageError: Error, Sendable, Hashable {
 
     // What it would cost.
     case tooManyPixels(image: String, width: Int, height: Int, limit: Int)
+    case sideTooLong(image: String, width: Int, height: Int, limit: Int)
     case tooManyScans(image: String, limit: Int)
     case decoderMemory(image: String, limit: Int)
 
@@ -32,7 +33,8 @@ extension ImageError: CustomStringConvertible {
         switch self {
         case .missingFile(let path): "There is no image file \(path); check the path."
         case .isFolder(let path): "\(path) is a folder, not an image; name a file in it."
-        case .unreadable(let image, let reason): "\(image) cannot be read: \(reason); check the path and its permissions."
+        case .unreadable(let image, let reason):
+            "\(image) cannot be read: \(reason); check the path and its permissions."
         case .remoteURL(let url):
             "\(url) is a remote address, which is not followed; download the picture and give the file, "
                 + "or give a data: URL."
@@ -59,6 +61,8 @@ extension ImageError: CustomStringConvertible {
             "\(image) is of a kind of \(format) that is not read (\(reason)); save it as 8-bit RGB."
         case .tooManyPixels(let image, let width, let height, let limit):
             "\(image) is \(width) x \(height) pixels, the limit is \(limit) pixels in all; make it smaller."
+        case .sideTooLong(let image, let width, let height, let limit):
+            "\(image) is \(width) x \(height) pixels, the limit is \(limit) pixels on a side; crop it."
         case .tooManyScans(let image, let limit):
             "\(image) is a JPEG with more than \(limit) scans, which no camera or editor writes; save it again."
         case .decoderMemory(let image, let limit):

@@ -8,6 +8,12 @@ public struct ImageLimits: Sendable, Hashable {
     /// Most pixels that a header may announce: 64 megapixels (64 · 10⁶) unless told.
     public var pixelCount: Int
 
+    /// Most pixels on one side: 65,535 unless told.
+    ///
+    /// Only PNG can state more. A picture one pixel wide and millions high would pass the limit on pixels, yet cost
+    /// minutes to resize.
+    public var sideLength: Int
+
     /// Most scans of a JPEG: 64 unless told.
     ///
     /// Encoders write about ten; each scan is a pass over every coefficient.
@@ -23,11 +29,12 @@ public struct ImageLimits: Sendable, Hashable {
 
     /// Makes limits; each may be left at its default.
     public init(
-        byteCount: Int = 32 << 20, pixelCount: Int = 64_000_000, scanCount: Int = 64,
-        decoderByteCount: Int = 512 << 20, chunkByteCount: Int = 8 << 20
+        byteCount: Int = 32 << 20, pixelCount: Int = 64_000_000, sideLength: Int = 65_535,
+        scanCount: Int = 64, decoderByteCount: Int = 512 << 20, chunkByteCount: Int = 8 << 20
     ) {
         self.byteCount = byteCount
         self.pixelCount = pixelCount
+        self.sideLength = sideLength
         self.scanCount = scanCount
         self.decoderByteCount = decoderByteCount
         self.chunkByteCount = chunkByteCount
@@ -38,6 +45,7 @@ public struct ImageLimits: Sendable, Hashable {
         ic_limits(
             max_file_bytes: UInt64(clamping: byteCount),
             max_pixels: UInt64(clamping: pixelCount),
+            max_side: UInt32(clamping: sideLength),
             max_scans: UInt32(clamping: scanCount),
             max_decoder_bytes: UInt64(clamping: decoderByteCount),
             max_chunk_bytes: UInt64(clamping: chunkByteCount)

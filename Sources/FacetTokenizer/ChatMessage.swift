@@ -1,7 +1,10 @@
 /// Who speaks in a message.
 public enum ChatRole: String, CaseIterable, Sendable, Codable {
+    /// Instructions for the whole conversation.
     case system
+    /// The person who asks.
     case user
+    /// The model.
     case assistant
     /// The result of a tool.
     case observation

@@ -2,17 +2,22 @@
 ///
 /// Tool descriptions become part of the prompt, so their order is part of the answer; Foundation's parser loses it.
 package enum OrderedJSON: Sendable, Hashable {
+    /// The word `null`.
     case null
+    /// The word `true` or `false`.
     case bool(Bool)
     /// A number as it was written.
     case number(String)
+    /// A string, its escapes resolved.
     case string(String)
+    /// Elements in their order.
     case array([OrderedJSON])
+    /// Keys and values in their order; no key twice.
     case object([Member])
 
     /// One key of an object with its value.
     package struct Member: Sendable, Hashable {
-        /// The key, unescaped.
+        /// The key, its escapes resolved.
         package var key: String
         /// The value.
         package var value: OrderedJSON

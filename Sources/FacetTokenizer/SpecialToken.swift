@@ -2,20 +2,31 @@
 public enum SpecialToken: String, CaseIterable, Sendable {
     /// Ends a text, pads a batch, and holds the place of an image.
     case endOfText = "<|endoftext|>"
+    /// Holds the place of a masked word; training only.
     case mask = "[MASK]"
     /// Begins every prompt.
     case generationMask = "[gMASK]"
+    /// Holds the place of a masked sentence; training only.
     case sentenceMask = "[sMASK]"
     /// Follows `[gMASK]` at the beginning of every prompt.
     case startOfPiece = "<sop>"
+    /// Ends a filled-in place; training only.
     case endOfPiece = "<eop>"
+    /// Begins a system message.
     case system = "<|system|>"
+    /// Begins a message of the user.
     case user = "<|user|>"
+    /// Begins an answer.
     case assistant = "<|assistant|>"
+    /// Begins the result of a tool.
     case observation = "<|observation|>"
+    /// The first of the three tokens that stand for an image.
     case beginOfImage = "<|begin_of_image|>"
+    /// The last of the three tokens that stand for an image.
     case endOfImage = "<|end_of_image|>"
+    /// Reserved by the vocabulary.
     case beginOfVideo = "<|begin_of_video|>"
+    /// Reserved by the vocabulary.
     case endOfVideo = "<|end_of_video|>"
 }
 

@@ -10,8 +10,13 @@ package struct FixtureDiscovery: Sendable, Hashable {
     /// Folders with an `index.json` whose entries name an `expected` file.
     package private(set) var images: [URL] = []
 
+    /// Folders with pictures, questions and true answers.
+    package private(set) var accuracies: [URL] = []
+
     /// Whether nothing was found.
-    package var isEmpty: Bool { checkpoints.isEmpty && tokenizers.isEmpty && images.isEmpty }
+    package var isEmpty: Bool {
+        checkpoints.isEmpty && tokenizers.isEmpty && images.isEmpty && accuracies.isEmpty
+    }
 
     /// Searches a folder and everything in it, eight levels deep; links to folders are followed.
     ///
@@ -21,6 +26,7 @@ package struct FixtureDiscovery: Sendable, Hashable {
         checkpoints.sort { $0.path < $1.path }
         tokenizers.sort { $0.path < $1.path }
         images.sort { $0.path < $1.path }
+        accuracies.sort { $0.path < $1.path }
     }
 
     private mutating func search(_ folder: URL, depth: Int) throws(VerifyError) {
@@ -49,6 +55,7 @@ package struct FixtureDiscovery: Sendable, Hashable {
         if names.contains("index.json") && indexNamesExpectedFiles(folder) {
             images.append(folder)
         }
+        if names.contains("index.json") && AccuracyCases.isPresent(in: folder) { accuracies.append(folder) }
     }
 
     private func hasModelCases(_ folder: URL) -> Bool {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FacetEngine
 import FacetTensor
 import FacetTerminal
 import FacetVerify
@@ -10,13 +11,17 @@ struct VerifyCommand: AsyncParsableCommand {
         commandName: "verify",
         abstract: "Run reference cases through the engine and show the worst differences.",
         discussion: """
-            Each path is searched for checkpoints with cases, tokenizers with cases, and pictures with an index. \
-            Exit status 1 when any case misses its tolerance.
+            Each path is searched for checkpoints with cases, tokenizers with cases, pictures with an index, and \
+            pictures with questions; the last are asked of the embedded demo model, or of --model, and scored. \
+            Exit status 1 when any case misses its tolerance; a score does not fail.
             """
     )
 
     @Option(help: ArgumentHelp("float32, bfloat16, or all.", valueName: "type"))
     var dtype = "all"
+
+    @Option(help: ArgumentHelp("Checkpoint folder that is asked the questions.", valueName: "dir"))
+    var model: String?
 
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
     var threads: Int?
@@ -35,6 +40,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let passed: Int
         let failed: Int
         let results: [Entry]
+        let accuracies: [AccuracyReport]
     }
 
     private struct Entry: Encodable {
@@ -45,6 +51,7 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let dtypes = dtype == "all" ? [DType.float32, .bfloat16] : [try ModelFolder.dtype(dtype) ?? .float32]
         var entries: [Entry] = []
+        var accuracies: [AccuracyReport] = []
         for path in paths {
             let found = try FixtureDiscovery(root: URL(fileURLWithPath: FilePath.expanded(path)))
             guard !found.isEmpty else { throw VerifyError.nothingFound(path: path) }
@@ -63,15 +70,28 @@ struct VerifyCommand: AsyncParsableCommand {
                     }
                 }
             }
+            for folder in found.accuracies {
+                let cases = try AccuracyCases(directory: folder)
+                for dtype in dtypes { accuracies.append(try await score(cases, dtype)) }
+            }
         }
-        try report(entries)
+        try report(entries, accuracies)
     }
 
-    private func report(_ entries: [Entry]) throws {
+    private func score(_ cases: AccuracyCases, _ dtype: DType) async throws -> AccuracyReport {
+        var options = EngineOptions()
+        options.dtype = dtype
+        let loader = ModelLoader(ModelFolder.files(model), options: options)
+        return try await cases.run(try loader.load(onto: Backends.cpu(threads: threads)), dtype: dtype.rawValue)
+    }
+
+    private func report(_ entries: [Entry], _ accuracies: [AccuracyReport]) throws {
         let failed = entries.count { !$0.result.passed }
         if json {
-            try JSONOutput.print(Report(passed: entries.count - failed, failed: failed, results: entries))
+            try JSONOutput.print(Report(passed: entries.count - failed, failed: failed, results: entries, accuracies: accuracies))
         } else {
+            for report in accuracies { try StandardOutput.write(text(report)) }
+            guard !entries.isEmpty else { return }
             try StandardOutput.write(table(entries))
             try StandardOutput.write("\(entries.count - failed) passed, \(failed) failed\n")
         }
@@ -94,6 +114,18 @@ struct VerifyCommand: AsyncParsableCommand {
             ])
         }
         return table.text
+    }
+
+    /// Right answers by task, and the wrong ones when all cases are asked for.
+    private func text(_ report: AccuracyReport) -> String {
+        var table = TextTable([("task", .left), ("right", .right), ("of", .right), ("accuracy", .right)])
+        for (task, tally) in report.tasks.sorted(by: { $0.key < $1.key }) {
+            table.append([
+                task, "\(tally.right)", "\(tally.all)", String(format: "%.1f %%", 100 * tally.fraction),
+            ])
+        }
+        let mistakes = verbose ? report.mistakes.map { "\($0.image): \($0.question) | \($0.expected) | \($0.got)\n" } : []
+        return "\(report.folder), \(report.dtype)\n" + table.text + mistakes.joined() + "\n"
     }
 
     private static func short(_ number: Double) -> String { String(format: "%.2g", number) }

@@ -1,5 +1,6 @@
 import FacetCheckpoint
 import FacetTensor
+import FacetTestSupport
 import Testing
 
 @Suite("A checkpoint of the GLM-4V-9B layout") struct CheckpointFixtureTests {

@@ -1,4 +1,5 @@
 import FacetCheckpoint
+import FacetTestSupport
 import Foundation
 import Testing
 
@@ -36,6 +37,7 @@ import Testing
         #expect(checkpoint.tensors.map(\.name) == ["a", "b"])
         #expect(checkpoint["b"]?.copy.first == 1)
         #expect(checkpoint["c"] == nil)
+        #expect(try Checkpoint(folder: folder.path + "/").files[0].name == folder.path + "/model.safetensors")
     }
 
     @Test("opens with an index and shards")

@@ -131,6 +131,15 @@ import Testing
         }
     }
 
+    @Test("refuses documents of more values than memory should hold")
+    func valueCount() throws {
+        let limits = JSONValue.Limits(valueCount: 4)
+        #expect(try JSONValue(parsing: Array("[1,2,3]".utf8), limits: limits).array?.count == 3)
+        #expect(throws: JSONError.tooManyValues(offset: 7, limit: 4)) {
+            try JSONValue(parsing: Array("[1,2,3,{}]".utf8), limits: limits)
+        }
+    }
+
     @Test("writes strings that it reads back")
     func quoting() throws {
         let text = "a\"\\\n\r\t\u{1}\u{1F}é你😀"

@@ -1,5 +1,6 @@
 import FacetCheckpoint
 import FacetTensor
+import FacetTestSupport
 import Foundation
 import Testing
 
@@ -104,5 +105,45 @@ import Testing
         let after = isResident.count { $0 & 1 == 1 }
         #expect(before <= 2, "only the header's pages are in memory")
         #expect(after > before)
+    }
+
+    /// Kilobytes of the mapping around an address that are in this process's memory.
+    ///
+    /// Advice on a part of a file splits its mapping into several that follow one another; all of them count.
+    private func residentKilobytes(_ address: UnsafeRawPointer) throws -> Int {
+        let target = UInt(bitPattern: address)
+        var end: UInt?
+        var isCounted = false
+        var sum = 0
+        for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+            let bounds = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if bounds.count == 2 {
+                isCounted = (bounds[0]..<bounds[1]).contains(target) || (bounds[0] == end && line.contains(".safetensors"))
+                if isCounted { end = bounds[1] }
+            } else if isCounted, line.hasPrefix("Rss:") {
+                sum += try #require(Int(line.split(separator: " ")[1]))
+            }
+        }
+        try #require(end != nil, "the mapping is listed")
+        return sum
+    }
+
+    @Test("pages of passed tensors leave the process, those of their neighbors stay")
+    func dropsPages() throws {
+        let items = ["a", "b", "c", "d"].map { SafetensorsWriter.Item($0, .uint8, [(4 << 20) + 1000]) }
+        let data = [UInt8](repeating: 9, count: items[0].byteCount)
+        try write(items, [data, data, data, data])
+        let checkpoint = try Checkpoint(folder: folder.path)
+        let start = try #require(checkpoint.files[0].bytes.baseAddress)
+        func sum() -> Int { checkpoint.files[0].bytes.reduce(0) { $0 + Int($1) } }
+        let before = sum()
+        #expect(try residentKilobytes(start) > 16_000)
+        checkpoint.advise(.dontNeed, tensors: ["c", "b"])
+        let kilobytes = try residentKilobytes(start)
+        // The kernel maps pages near a touched one too, so only the order of magnitude is certain.
+        #expect(8000 < kilobytes && kilobytes < 9000)
+        checkpoint.advise(.evict, tensors: ["a", "b", "c", "d"])
+        #expect(try residentKilobytes(start) < 100)
+        #expect(sum() == before)
     }
 }

@@ -1,33 +1,19 @@
+import FacetTestSupport
 import Foundation
 
-/// Where fixtures are and where a test may write.
+/// Where fixtures are.
 enum TestPaths {
     /// A fixture's path inside the package.
-    static func fixture(_ name: String, file: String = #filePath) -> String {
-        let tests = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
-        return tests.appendingPathComponent("Fixtures").appendingPathComponent(name).path
-    }
+    static func fixture(_ name: String) -> String { FixtureFolder.path(name).path }
 }
 
-/// A folder that is removed with this object.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("facet-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        path = url.path
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+extension TemporaryFolder {
+    /// The folder's path.
+    var path: String { url.path }
 
     /// Writes a file and returns its path.
     @discardableResult
-    func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-        let file = path + "/" + name
-        try Data(bytes).write(to: URL(fileURLWithPath: file))
-        return file
-    }
+    func write(_ name: String, _ bytes: [UInt8]) throws -> String { try file(name, Data(bytes)).path }
 
     /// Writes a text file and returns its path.
     @discardableResult

@@ -74,6 +74,10 @@ struct ImageDecoderTests {
         #expect(throws: ImageError.tooManyPixels(image: "x", width: 19, height: 13, limit: 246)) {
             try ImageDecoder(limits: ImageLimits(pixelCount: 246)).decode(png, named: "x")
         }
+        #expect(try ImageDecoder(limits: ImageLimits(sideLength: 19)).decode(png).width == 19)
+        #expect(throws: ImageError.sideTooLong(image: "x", width: 19, height: 13, limit: 18)) {
+            try ImageDecoder(limits: ImageLimits(sideLength: 18)).decode(png, named: "x")
+        }
         #expect(try ImageDecoder(limits: ImageLimits(scanCount: 10)).decode(progressive).width == 19)
         #expect(throws: ImageError.tooManyScans(image: "x", limit: 5)) {
             try ImageDecoder(limits: ImageLimits(scanCount: 5)).decode(progressive, named: "x")
@@ -101,6 +105,7 @@ struct ImageDecoderTests {
             .unknownFormat(image: "a", looksLikeText: true), .malformed(image: "a", format: .gif, reason: "no"),
             .truncated(image: "a", format: .png, reason: "no"), .unsupported(image: "a", format: .jpeg, reason: "no"),
             .tooManyPixels(image: "a", width: 2, height: 2, limit: 1), .tooManyScans(image: "a", limit: 1),
+            .sideTooLong(image: "a", width: 1, height: 9, limit: 8),
             .decoderMemory(image: "a", limit: 1), .wrongPixelCount(width: 0, height: 1, got: 3),
             .wrongSize(width: 0, height: 1),
         ]

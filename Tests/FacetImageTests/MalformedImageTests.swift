@@ -155,6 +155,16 @@ struct MalformedImageTests {
         }
     }
 
+    @Test("a picture one pixel wide and millions high is refused: resizing it would take minutes")
+    func longSides() {
+        for (width, height) in [(1, 65_536), (64_000_000, 1)] {
+            var png = PNGBytes(width: UInt32(width), height: UInt32(height))
+            png.append("IDAT", [0x78, 0x9C])
+            let expected = ImageError.sideTooLong(image: "x", width: width, height: height, limit: 65_535)
+            #expect(error(png.bytes) == expected)
+        }
+    }
+
     @Test("a progressive JPEG too large for the decoder's memory is refused before the memory is used")
     func coefficientMemory() throws {
         var jpeg = try ImageFixtures.bytes("progressive.jpg")

@@ -36,6 +36,8 @@ typedef enum ic_status {
     IC_UNSUPPORTED,
     /// The header states more pixels than `max_pixels`; the header is filled in.
     IC_TOO_MANY_PIXELS,
+    /// A side longer than `max_side`; the header is filled in.
+    IC_SIDE_TOO_LONG,
     /// A JPEG with more scans than `max_scans`.
     IC_TOO_MANY_SCANS,
     /// More bytes than `max_file_bytes`.
@@ -59,6 +61,7 @@ typedef enum ic_format {
 typedef struct ic_limits {
     uint64_t max_file_bytes;
     uint64_t max_pixels;
+    uint32_t max_side;
     /// Scans of one JPEG. Libraries write about ten; a bomb has thousands, each a pass over every coefficient.
     uint32_t max_scans;
     /// Memory of the decoder itself (libjpeg's coefficient arrays), beside the output.

@@ -35,13 +35,15 @@ struct BenchTokenizerCommand: AsyncParsableCommand {
         let tokenizer = try ModelFolder.tokenizer(model)
         let files = ModelFolder.files(model)
         let vocabulary = try files.bytes(of: "tokenizer.model", limit: 256 << 20)
-        let load = try Measurement.repeating(for: .milliseconds(500)) { _ = try Vocabulary(tokenizerModel: vocabulary) }
-        var tokenCount = 0
-        let encode = try Measurement.repeating(for: .seconds(2)) { tokenCount = try tokenizer.encode(utf8: bytes).count }
+        let load = try TokenizerBenchmark.loading(tokenizerModel: vocabulary, repeats: 9)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandError.notUTF8(what: "'\(file)'", byteOffset: UTF8Check.firstInvalidOffset(bytes) ?? 0)
+        }
+        let encode = TokenizerBenchmark.encoding(text, with: tokenizer, repeats: 9)
         let report = Report(
-            ranks: tokenizer.vocabulary.rankCount, loadMilliseconds: load.median * 1e3, byteCount: bytes.count,
-            tokenCount: tokenCount, encodeMilliseconds: encode.median * 1e3,
-            megabytesPerSecond: Double(bytes.count) / encode.median / 1e6)
+            ranks: tokenizer.vocabulary.rankCount, loadMilliseconds: load.median.seconds * 1e3, byteCount: bytes.count,
+            tokenCount: encode.tokenCount, encodeMilliseconds: encode.median.seconds * 1e3,
+            megabytesPerSecond: encode.megabytesPerSecond)
         if json { return try JSONOutput.print(report) }
         try StandardOutput.write(
             String(
