@@ -132,7 +132,9 @@ let package = Package(
         .testTarget(name: "FacetTerminalTests", dependencies: ["FacetTerminal"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetVerifyTests",
-            dependencies: ["FacetVerify", "FacetTokenizer", "FacetTensor", "FacetTestSupport"],
+            dependencies: [
+                "FacetVerify", "FacetDemo", "FacetEngine", "FacetTokenizer", "FacetTensor", "FacetTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -23,7 +23,8 @@ struct ModelCaseRun {
         self.tokenizer = tokenizer
         self.folder = folder
         self.backend = backend
-        tolerances = ModelTolerances(dtype: model.dtype)
+        tolerances = ModelTolerances(
+            dtype: model.dtype, scalingFactor: Double(model.configuration.vision.scalingFactor))
     }
 
     /// All comparisons of the case.

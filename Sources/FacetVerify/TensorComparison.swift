@@ -24,10 +24,18 @@ struct ModelTolerances: Sendable {
     /// Type of the activations.
     let dtype: DType
 
+    /// What the picture's rows are divided by after the projector.
+    let scalingFactor: Double
+
     /// The tolerance of a tensor by its name in the reference file.
     func tolerance(of name: String) -> Tolerance {
         let isVision = name.hasPrefix("vision.")
-        if dtype == .float32 { return .absolute(isVision ? 5e-4 : 2e-3) }
+        if dtype == .float32 {
+            // `vision.linear_proj` is `vision.output` before the division: the same closeness is that much wider there.
+            // (A float64 evaluation of the tiny checkpoint is 5.9e-4 away from the reference at this point.)
+            if name == "vision.linear_proj" { return .absolute(5e-4 * max(1, scalingFactor)) }
+            return .absolute(isVision ? 5e-4 : 2e-3)
+        }
         return .relative(isVision ? 0.10 : 0.20)
     }
 

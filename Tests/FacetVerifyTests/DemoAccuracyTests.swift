@@ -1,0 +1,37 @@
+import FacetDemo
+import FacetEngine
+import FacetTensor
+import FacetTestSupport
+import FacetVerify
+import Testing
+
+/// The embedded demo model still answers as it did when it was trained: how precisions, devices and kernels show that
+/// they compute the same model.
+@Suite(.serialized) struct DemoAccuracyTests {
+    /// Tasks that belong together, and the least share of right answers on the committed pictures.
+    ///
+    /// The floors lie a few answers below what the model card reports for this set, so that rounding may turn a close
+    /// answer, but no broken operation goes unseen.
+    private static let floors: [(name: String, tasks: Set<String>, fraction: Double)] = [
+        ("shapes and colors", ["color", "shape", "position", "relation", "describe-en", "describe-zh"], 0.90),
+        ("counting", ["count"], 0.85),
+        ("reading", ["read"], 0.60),
+        ("digits", ["digit"], 0.85),
+    ]
+
+    @Test("answers the committed questions", arguments: [DType.float32, .bfloat16])
+    func accuracy(_ dtype: DType) async throws {
+        let cases = try AccuracyCases(directory: FixtureFolder.path("demo-accuracy"))
+        var options = EngineOptions()
+        options.dtype = dtype
+        let model = try ModelLoader(DemoModel.files, options: options).load(onto: CPUBackend())
+        let report = try await cases.run(model, dtype: dtype.rawValue)
+        for floor in Self.floors {
+            let tally = report.tally(of: floor.tasks)
+            #expect(tally.all >= 10, "\(floor.name): the set has too few questions")
+            #expect(
+                tally.fraction >= floor.fraction,
+                "\(floor.name): \(tally.right) of \(tally.all) right in \(dtype), at least \(floor.fraction) expected")
+        }
+    }
+}
