@@ -90,11 +90,6 @@ import Testing
         let start = clock()
         let checkpoint = try Checkpoint(folder: folder.path)
         let seconds = Double(clock() - start) / Double(CLOCKS_PER_SEC)
-        print("OPEN", seconds)
-        for _ in 0..<5 {
-            let t = clock(); let c = try Checkpoint(folder: folder.path);
-            print("OPEN", Double(clock() - t) / 1e6, c.tensors.count)
-        }
         #expect(checkpoint.tensors.count == 1054)
         #expect(checkpoint.byteCount == 27_812_641_856)
         // Tests run in parallel and share this clock: the bound is for a reader that looks at weights.
