@@ -51,7 +51,8 @@ static const cc_kernels *kernels_for(int isa) {
 // Reserved, not resident: pages are taken when a product first needs them. Zero from the start, so lanes that
 // no element fills hold finite numbers.
 static char *reserve(ptrdiff_t bytes) {
-    void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
     madvise(memory, (size_t)bytes, MADV_HUGEPAGE);

@@ -9,7 +9,8 @@
 #define CC_TABLE cc_kernels_avx512
 #define HIDE(v) __asm__ volatile("" : "+v"(v))
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq"))), apply_to = function)
+#pragma clang attribute push(                                                                                          \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq"))), apply_to = function)
 #include "table.h"
 #pragma clang attribute pop
 #endif

@@ -60,8 +60,8 @@ static void pack_straight_bf16(void *panels, const void *const *rows, ptrdiff_t 
             __m256i high = _mm256_setzero_si256();
             if (2 * k + 1 < count)
                 high = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k + 1] + column);
-            __m512i pair = _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
-            _mm512_storeu_si512(panel + k * cc_panel_width, pair);
+            __m512i odd = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16);
+            _mm512_storeu_si512(panel + k * cc_panel_width, _mm512_or_si512(_mm512_cvtepu16_epi32(low), odd));
         }
     }
 }

@@ -14,19 +14,28 @@ public struct MachineLimits: Sendable, Hashable {
     /// Bytes that a measurement of the read rate goes over: far more than caches hold.
     public static let readByteCount = 512 << 20
 
+    /// Bytes of one sample of the read rate.
+    private static let partByteCount = 32 << 20
+
     /// Measures with the threads and kernels of a backend, for about a second.
     ///
-    /// Every figure is the best of several short samples: another program on the machine can only make a
-    /// sample slower.
+    /// Every figure is the best of several short samples, of a millisecond where that is enough: another program
+    /// on the machine can only make a sample slower.
     /// - Throws: `.outOfMemory` without half a gibibyte to read.
     public static func measure(_ backend: CPUBackend) throws(TensorError) -> MachineLimits {
         let memory = try Storage(allocating: readByteCount, label: "measurement of the read rate")
         let engine = backend.engine
-        let pair = best(of: 16) { cc_measure_flops(engine, Int32(CC_BF16), 0.01) }
+        // A part at a time, the others between two visits, so that no cache holds it.
+        var part = 0
+        func next() -> Int {
+            part = (part + 1) % (readByteCount / partByteCount)
+            return part * partByteCount
+        }
+        let pair = best(of: 100) { cc_measure_flops(engine, Int32(CC_BF16), 0.001) }
         return MachineLimits(
-            float32Rate: best(of: 16) { cc_measure_flops(engine, Int32(CC_F32), 0.01) },
+            float32Rate: best(of: 100) { cc_measure_flops(engine, Int32(CC_F32), 0.001) },
             bfloat16Rate: pair > 0 ? pair : nil,
-            readRate: best(of: 8) { cc_measure_read(engine, memory.base, readByteCount) })
+            readRate: best(of: 32) { cc_measure_read(engine, memory.base + next(), partByteCount) })
     }
 
     private static func best(of count: Int, _ sample: () -> Double) -> Double {
