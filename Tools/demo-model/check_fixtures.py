@@ -15,16 +15,21 @@ from model import GLM4V
 
 
 def tolerance(name):
+    """Largest difference allowed; the adapter's rows are the output rows before the division by 8."""
+    if name == "vision.linear_proj":
+        return 8 * 5e-4
     return 5e-4 if name.startswith("vision.") else 2e-3
 
 
 def check(model, folder):
+    # The tower runs in float64: in float32 its rounding alone comes near the tolerance.
+    tower = model.transformer.vision.double()
     expected = json.loads((folder / "expected.json").read_text())
     want, trace, image = load_file(folder / "tensors.safetensors"), {}, None
     pixels = folder / "pixel_values.safetensors"
     with torch.no_grad():
         if pixels.exists():
-            image = model.transformer.vision(load_file(pixels)["pixel_values"], trace)[0][0]
+            image = tower(load_file(pixels)["pixel_values"].double(), trace)[0][0]
         prompt, steps = expected["prompt_token_ids"], expected["greedy_token_ids"]
         got = model.generate([prompt], [image], len(steps), (), trace)[0]
         positions = model.expand(prompt, image)[1].tolist()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pictures import COLORS, SHAPES, draw, mark_grid
+from pictures import COLORS, SHAPES, draw, draw_mosaic, mark_grid
 
 PLACES = ["at the top left", "at the top", "at the top right", "on the left", "in the center", "on the right",
           "at the bottom left", "at the bottom", "at the bottom right"]
@@ -298,12 +298,15 @@ class Packer:
 
 
 class Stream(torch.utils.data.IterableDataset):
-    """Endless batches; sample k of a seed is always the same picture and the same turns."""
+    """Endless batches; sample k of a seed is always the same picture and the same turns.
 
-    def __init__(self, tokenizer, image_size, patch_size, batch, seed, mix, start=0, budget=96):
+    One batch in `every` is made of mosaics, which have no questions; its last part is all false.
+    """
+
+    def __init__(self, tokenizer, image_size, patch_size, batch, seed, mix, start=0, budget=96, every=2):
         self.packer = Packer(tokenizer, (image_size // patch_size // 2) ** 2, budget)
         self.size, self.grid, self.batch = image_size, image_size // patch_size, batch
-        self.seed, self.mix, self.start = seed, mix, start
+        self.seed, self.mix, self.start, self.every = seed, mix, start, every
 
     def sample(self, index):
         rng = Random(f"train {self.seed} {index}")
@@ -315,12 +318,19 @@ class Stream(torch.utils.data.IterableDataset):
         pixels = np.asarray(picture.image.resize((self.size, self.size), Image.BICUBIC))
         return pixels, mark_grid(picture, self.grid), self.packer.pack(rng, picture), True
 
+    def mosaic(self, index):
+        rng = Random(f"mosaic {self.seed} {index}")
+        picture = draw_mosaic(rng)
+        pixels = np.asarray(picture.image.resize((self.size, self.size), Image.BICUBIC))
+        return pixels, mark_grid(picture, self.grid), np.zeros((4, self.packer.budget), np.int16), False
+
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         step, every = (worker.id, worker.num_workers) if worker else (0, 1)
         while True:
             first = self.start + step * self.batch
-            samples = [self.sample(first + i) for i in range(self.batch)]
+            make = self.mosaic if self.every and (first // self.batch) % self.every == 1 else self.sample
+            samples = [make(first + i) for i in range(self.batch)]
             yield tuple(torch.from_numpy(np.stack(part)) for part in zip(*samples))
             step += every
 

@@ -18,15 +18,11 @@ COLORS = {
 SHAPES = ["circle", "square", "triangle", "star", "diamond", "cross", "heart"]
 CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FONTS = [
-    "dejavu/DejaVuSans", "dejavu/DejaVuSans-Bold", "dejavu/DejaVuSans-Oblique", "dejavu/DejaVuSansMono",
-    "dejavu/DejaVuSansMono-Bold", "dejavu/DejaVuSerif", "dejavu/DejaVuSerif-Bold", "dejavu/DejaVuSerif-Italic",
-    "freefont/FreeSans", "freefont/FreeSansBold", "freefont/FreeSerif", "freefont/FreeSerifBold",
-    "freefont/FreeMonoBold", "lato/Lato-Regular", "lato/Lato-Bold", "lato/Lato-Italic",
-    "liberation/LiberationMono-Regular", "liberation/LiberationMono-Bold", "liberation/LiberationSans-Regular",
-    "liberation/LiberationSans-Bold", "liberation/LiberationSans-Italic", "liberation/LiberationSerif-Regular",
-    "liberation/LiberationSerif-Bold", "liberation/LiberationSerif-Italic", "open-sans/OpenSans-Regular",
-    "open-sans/OpenSans-Bold", "open-sans/OpenSans-Italic", "roboto/unhinted/RobotoTTF/Roboto-Regular",
-    "roboto/unhinted/RobotoTTF/Roboto-Bold", "roboto/unhinted/RobotoTTF/Roboto-Italic",
+    "dejavu/DejaVuSans", "dejavu/DejaVuSans-Bold", "dejavu/DejaVuSansMono", "dejavu/DejaVuSerif",
+    "freefont/FreeSans", "freefont/FreeSansBold", "freefont/FreeSerif", "lato/Lato-Regular", "lato/Lato-Bold",
+    "liberation/LiberationSans-Regular", "liberation/LiberationSans-Bold", "liberation/LiberationSerif-Regular",
+    "liberation/LiberationSerif-Bold", "open-sans/OpenSans-Regular", "open-sans/OpenSans-Bold",
+    "roboto/unhinted/RobotoTTF/Roboto-Regular", "roboto/unhinted/RobotoTTF/Roboto-Bold",
 ]
 FONT_FOLDER = Path("/usr/share/fonts/truetype")
 WORDS_FILE = Path("/usr/share/dict/american-english")
@@ -71,8 +67,11 @@ def jitter(rng, color, amount):
     return tuple(max(0, min(255, c + rng.randint(-amount, amount))) for c in color)
 
 
-def picture_size(rng):
-    longest = rng.choice([160, 200, 224, 240, 256, 280, 300, 320, 360, 400, 480])
+SIZES = [160, 200, 224, 240, 256, 280, 300, 320, 360, 400, 480]
+
+
+def picture_size(rng, sizes=None):
+    longest = rng.choice(sizes or SIZES)
     if rng.random() < 0.35:
         return longest, longest
     shortest = int(longest * rng.uniform(0.6, 1))
@@ -142,8 +141,8 @@ def place_shapes(rng, count, w, h):
     return placed
 
 
-def draw_scene(rng, count=None):
-    w, h = picture_size(rng)
+def draw_scene(rng, count=None, sizes=None):
+    w, h = picture_size(rng, sizes)
     count = count or rng.choice([1, 2, 2, 3, 3, 3, 4, 4])
     back, placed = background(rng), None
     while placed is None:
@@ -207,18 +206,18 @@ def text_colors(rng):
             return back, ink
 
 
-def draw_text(rng, text=None):
+def draw_text(rng, text=None, sizes=None):
     text = text or random_text(rng)
     name = rng.choice(FONTS)
     while True:
-        w, h = picture_size(rng)
+        w, h = picture_size(rng, sizes)
         if len(text) >= 4 and w < h:
             w, h = h, w
         probe = font(name, 64).getbbox(text)
         wide, high = (probe[2] - probe[0]) / 64, (probe[3] - probe[1]) / 64
-        # At 96 pixels the mean character is at least 8.5 wide (so 0.09 of the picture) and the ink at least 9 high.
+        # At 96 pixels the mean character is at least 10 wide (so 0.105 of the picture) and the ink at least 9 high.
         largest = min(0.93 * w / wide, 0.8 * h / high)
-        smallest = max(0.088 * len(text) * w / wide * (0.7 if len(text) == 1 else 1), 0.1 * h / high, 0.14 * h)
+        smallest = max(0.105 * len(text) * w / wide * (0.7 if len(text) == 1 else 1), 0.1 * h / high, 0.14 * h)
         if smallest <= largest:
             break
     size = int(rng.uniform(smallest, largest)) if rng.random() < 0.7 else int(0.6 * largest + 0.4 * smallest)
@@ -250,9 +249,9 @@ def digit_samples(held_out):
     return [(data.images[i], int(data.target[i])) for i in chosen]
 
 
-def draw_digit(rng, held_out, sample=None):
+def draw_digit(rng, held_out, sample=None, sizes=None):
     pixels, value = sample or rng.choice(digit_samples(held_out))
-    w, h = picture_size(rng)
+    w, h = picture_size(rng, sizes)
     glyph = Image.fromarray(np.clip(pixels * (255 / 16), 0, 255).astype(np.uint8))
     method = rng.choice([Image.NEAREST, Image.BILINEAR, Image.BICUBIC, Image.LANCZOS, Image.BICUBIC])
     side = min(w, h) * rng.uniform(0.4, 0.95)
@@ -295,14 +294,16 @@ def wear(rng, image):
     return image
 
 
-def draw(rng, kind, held_out=False):
+def draw(rng, kind, held_out=False, sizes=None, worn=True):
+    """A picture of a kind; held-out pictures use the digit samples that training leaves out, as they are."""
     if kind == "scene":
-        picture = draw_scene(rng)
+        picture = draw_scene(rng, sizes=sizes)
     elif kind == "text":
-        picture = draw_text(rng)
+        picture = draw_text(rng, sizes=sizes)
     else:
-        picture = draw_digit(rng, held_out)
-    picture.image = wear(rng, picture.image)
+        picture = draw_digit(rng, held_out, sizes=sizes)
+    if worn:
+        picture.image = wear(rng, picture.image)
     return picture
 
 
@@ -324,6 +325,65 @@ def mark_grid(picture, grid):
     return labels
 
 
+def draw_page(rng):
+    """Lines of text that fill a square picture: many characters to learn from at once."""
+    side = 288
+    back, ink = text_colors(rng)
+    image = Image.new("RGB", (side, side), back)
+    pen, picture = ImageDraw.Draw(image), Picture(image, "page")
+    y = rng.randint(0, 12)
+    while True:
+        name, text = rng.choice(FONTS), random_text(rng)
+        tall = rng.randint(30, 76)
+        face = font(name, tall)
+        left, top, right, bottom = face.getbbox(text)
+        if right - left < 25 * len(text) * 0.95:
+            tall = int(tall * 25 * len(text) / max(right - left, 1)) + 1
+            face = font(name, tall)
+        while True:
+            more = text + random_text(rng)
+            if face.getlength(more) > side - 6:
+                break
+            text = more
+        left, top, right, bottom = face.getbbox(text)
+        if right - left > side - 4:
+            text = text[:max(1, int(len(text) * (side - 4) / (right - left)))]
+            left, top, right, bottom = face.getbbox(text)
+        if y + bottom - top > side:
+            break
+        x, drop = rng.randint(0, max(side - (right - left) - 1, 0)) - left, y - top
+        pen.text((x, drop), text, fill=ink, font=face)
+        for i, character in enumerate(text):
+            start, end = face.getlength(text[:i]), face.getlength(text[:i + 1])
+            box = ((x + start) / side, y / side, (x + end) / side, (y + bottom - top) / side)
+            picture.marks.append(Mark(kind_class(character), 255, 0, box))
+        y += bottom - top + rng.randint(4, 30)
+    return picture
+
+
+def draw_mosaic(rng):
+    """A page of text, a full grid of shapes, or several handwritten digits, for the heads of the tower alone."""
+    chance = rng.random()
+    if chance < 0.68:
+        picture = draw_page(rng)
+    elif chance < 0.8:
+        picture = draw_scene(rng, count=rng.randint(5, 8))
+        for mark in picture.marks:
+            mark.order = 255
+    else:
+        n, side = rng.choice([2, 2, 3]), 288
+        picture = Picture(Image.new("RGB", (side, side)), "page")
+        for k in range(n * n):
+            part = draw_digit(rng, False)
+            x, y, size = k % n, k // n, side // n
+            picture.image.paste(part.image.resize((size, size), Image.BILINEAR), (x * size, y * size))
+            box = part.marks[0].box
+            box = ((x + box[0]) / n, (y + box[1]) / n, (x + box[2]) / n, (y + box[3]) / n)
+            picture.marks.append(Mark(part.marks[0].kind, 255, 0, box))
+    picture.image = wear(rng, picture.image)
+    return picture
+
+
 if __name__ == "__main__":
     import time
 
@@ -335,6 +395,6 @@ if __name__ == "__main__":
         print(name, f"{(time.time() - begin) * 5:.1f} ms each")
     sheet = Image.new("RGB", (8 * 100, 6 * 100), (128, 128, 128))
     for k in range(48):
-        shown = draw(Random(f"look {k}"), ("scene", "text", "digit")[k % 3])
+        shown = draw_mosaic(Random(f"look {k}"))
         sheet.paste(shown.image.resize((96, 96), Image.BICUBIC), (k % 8 * 100, k // 8 * 100))
     sheet.resize((1600, 1200), Image.NEAREST).save("/tmp/demo-sheet.png")
