@@ -149,3 +149,27 @@ import Testing
         #expect(!run.output.isEmpty)
     }
 }
+
+/// Control-C while an answer is being produced.
+@Suite struct InterruptTests {
+    @Test("Control-C stops at the next token and keeps what was produced")
+    func interrupt() throws {
+        let process = Process()
+        process.executableURL = CommandRun.executable
+        process.arguments = [
+            "run", "--model", FixtureFolder.path("glm4v-tiny").path, "--temperature", "0", "--max-tokens", "8000", "hi",
+        ]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let first = output.fileHandleForReading.availableData
+        process.interrupt()
+        let rest = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 130)
+        #expect(!first.isEmpty)
+        #expect((first + rest).last == UInt8(ascii: "\n"))
+    }
+}
