@@ -397,4 +397,4 @@ if __name__ == "__main__":
     for k in range(48):
         shown = draw_mosaic(Random(f"look {k}"))
         sheet.paste(shown.image.resize((96, 96), Image.BICUBIC), (k % 8 * 100, k // 8 * 100))
-    sheet.resize((1600, 1200), Image.NEAREST).save("/tmp/demo-sheet.png")
+    sheet.resize((1600, 1200), Image.NEAREST).save("pictures.png")

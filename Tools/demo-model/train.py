@@ -62,7 +62,7 @@ def save_folder(model, tokenizer, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(model.config, indent=2) + "\n")
     generation = {
-        "eos_token_id": tokenizer.stops, "pad_token_id": tokenizer.special["<|endoftext|>"], "do_sample": True,
+        "eos_token_id": tokenizer.stops, "pad_token_id": tokenizer.special["<|endoftext|>"], "do_sample": False,
         "temperature": 0.8, "max_length": 2048, "top_p": 0.8, "transformers_version": "4.44.0",
     }
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")

@@ -60,7 +60,7 @@ struct BenchModelCommand: AsyncParsableCommand {
         let report = ModelBenchmarkReport(
             model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
                 ?? source.location,
-            processor: CPUFeatures().description, threads: backend.threadCount, dtype: dtype.rawValue,
+            processor: CPUFeatures().modelName, threads: backend.threadCount, dtype: dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, benchmark)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
     }

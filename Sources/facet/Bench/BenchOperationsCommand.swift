@@ -45,7 +45,7 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         }
         progress.clear()
         let report = OperationReport(
-            processor: CPUFeatures().description, threads: backend.threadCount,
+            processor: CPUFeatures().modelName, threads: backend.threadCount,
             instructionSet: backend.instructionSet.rawValue, dtype: dtype.rawValue, operations: results)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
     }
