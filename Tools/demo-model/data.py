@@ -96,7 +96,7 @@ def color_question(rng, things):
         if not found:
             return None
         color, shape, _ = rng.choice(found)
-        if rng.random() < 0.08:
+        if rng.random() < 0.15:
             return "color", rng.choice(["{}是什么颜色的？", "{}是什么颜色？"]).format(SHAPES_ZH[shape]), COLORS_ZH[color]
         form = rng.choice(["what color is the {}?", "what colour is the {}?", "What color is the {}?",
                            "which color is the {}?", "what is the color of the {}?", "tell me the color of the {}"])
@@ -133,7 +133,7 @@ def place_question(rng, things):
     name = f"{color} {shape}"
     if sum(s == shape for _, s, _ in things) == 1 and rng.random() < 0.6:
         name = shape
-    if rng.random() < 0.08:
+    if rng.random() < 0.15:
         zh = SHAPES_ZH[shape] if name == shape else COLORS_ZH[color] + "的" + SHAPES_ZH[shape]
         return "position", rng.choice(["{}在哪里？", "{}在什么位置？"]).format(zh), PLACES_ZH[cell]
     form = rng.choice(["where is the {}?", "where is the {}?", "Where is the {}?", "where is the {} located?",
@@ -202,7 +202,7 @@ def ask(rng, picture, task):
 
 TASKS = {
     "scene": (["describe-en", "describe-zh", "count", "relation", "color", "shape", "position", "exist", "other"],
-              [4, 2.5, 6, 5, 3, 3, 4, 1.2, 0.5]),
+              [3, 2, 6, 6, 4, 3, 5, 1.2, 0.4]),
     "text": (["read", "describe-en", "describe-zh", "other"], [6, 2, 1, 0.4]),
     "digit": (["digit", "describe-en", "describe-zh", "other"], [6, 2, 1, 0.4]),
 }
@@ -263,14 +263,14 @@ class Packer:
                 yield asked[1], asked[2]
 
     def pack(self, rng, picture):
-        """ids, targets, positions, segments: each int16 [budget]; segment 0 is padding.
+        """ids, targets, positions, segments, weights: each int16 [budget]; segment 0 is padding.
 
         Mostly every turn is a conversation of its own that sees the picture only; in some samples the turns follow
-        one another as a real conversation does.
+        one another as a real conversation does. A target weighs 1000 over the root of its answer's length.
         """
         joined = rng.random() < 0.3
         start = 7 if picture is not None else 4
-        ids, targets, positions, segments = [], [], [], []
+        ids, targets, positions, segments, weights = [], [], [], [], []
         number, position, misses = 1, start, 0
         for question, answer in self.turns(rng, picture):
             more, wanted = self.segment(vary(rng, question), answer)
@@ -284,15 +284,16 @@ class Packer:
                 continue
             ids += more
             targets += wanted
+            weights += [round(1000 * sum(target >= 0 for target in wanted) ** -0.5)] * len(more)
             positions += range(position, position + len(more))
             segments += [number] * len(more)
             if joined:
                 position += len(more)
             else:
                 number += 1
-        out = np.zeros((4, self.budget), np.int16)
+        out = np.zeros((5, self.budget), np.int16)
         out[1] = -1
-        for row, values in enumerate((ids, targets, positions, segments)):
+        for row, values in enumerate((ids, targets, positions, segments, weights)):
             out[row, :len(values)] = values
         return out
 
@@ -322,7 +323,7 @@ class Stream(torch.utils.data.IterableDataset):
         rng = Random(f"mosaic {self.seed} {index}")
         picture = draw_mosaic(rng)
         pixels = np.asarray(picture.image.resize((self.size, self.size), Image.BICUBIC))
-        return pixels, mark_grid(picture, self.grid), np.zeros((4, self.packer.budget), np.int16), False
+        return pixels, mark_grid(picture, self.grid), np.zeros((5, self.packer.budget), np.int16), False
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
