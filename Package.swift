@@ -39,8 +39,13 @@ let package = Package(
         .target(name: "FacetTokenizer", swiftSettings: swiftSettings),
         .target(name: "FacetImage", dependencies: ["CImageCodecs"], swiftSettings: swiftSettings),
 
+        // Which unit goes on which device: pure arithmetic.
+        .target(name: "FacetPlacement", swiftSettings: swiftSettings),
+
         // The model, and the engine that feeds it.
-        .target(name: "FacetModel", dependencies: ["FacetTensor", "FacetCheckpoint"], swiftSettings: swiftSettings),
+        .target(
+            name: "FacetModel", dependencies: ["FacetTensor", "FacetCheckpoint", "FacetPlacement"],
+            swiftSettings: swiftSettings),
         .target(
             name: "FacetEngine",
             dependencies: [
@@ -117,8 +122,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "FacetPlacementTests", dependencies: ["FacetPlacement", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "FacetModelTests",
-            dependencies: ["FacetModel", "FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            dependencies: ["FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
