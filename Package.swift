@@ -34,13 +34,21 @@ let package = Package(
         // What a tensor, a device and a backend are; the CPU backend.
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
 
+        // JSON, strict and in order, below everything that reads it.
+        .target(name: "FacetJSON", swiftSettings: swiftSettings),
+
         // Files, text and pictures: three readers that know nothing of each other.
-        .target(name: "FacetCheckpoint", dependencies: ["FacetTensor"], swiftSettings: swiftSettings),
-        .target(name: "FacetTokenizer", swiftSettings: swiftSettings),
+        .target(name: "FacetCheckpoint", dependencies: ["FacetTensor", "FacetJSON"], swiftSettings: swiftSettings),
+        .target(name: "FacetTokenizer", dependencies: ["FacetJSON"], swiftSettings: swiftSettings),
         .target(name: "FacetImage", dependencies: ["CImageCodecs"], swiftSettings: swiftSettings),
 
+        // Which unit goes on which device: pure arithmetic.
+        .target(name: "FacetPlacement", swiftSettings: swiftSettings),
+
         // The model, and the engine that feeds it.
-        .target(name: "FacetModel", dependencies: ["FacetTensor", "FacetCheckpoint"], swiftSettings: swiftSettings),
+        .target(
+            name: "FacetModel", dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement"],
+            swiftSettings: swiftSettings),
         .target(
             name: "FacetEngine",
             dependencies: [
@@ -54,7 +62,8 @@ let package = Package(
         .target(
             name: "FacetVerify",
             dependencies: [
-                "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
+                "FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel",
+                "FacetEngine",
             ],
             swiftSettings: swiftSettings
         ),
@@ -80,7 +89,7 @@ let package = Package(
 
         // Writes random-weight checkpoints of any sizes, for tests and measurements.
         .target(
-            name: "CheckpointSynthesis", dependencies: ["FacetCheckpoint"], path: "Tools/make-checkpoint/Synthesis",
+            name: "CheckpointSynthesis", dependencies: ["FacetJSON", "FacetCheckpoint"], path: "Tools/make-checkpoint/Synthesis",
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "make-checkpoint",
@@ -103,22 +112,27 @@ let package = Package(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",
-            dependencies: ["FacetCheckpoint", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],
+            dependencies: ["FacetCheckpoint", "FacetJSON", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "FacetTokenizerTests",
-            dependencies: ["FacetTokenizer", "FacetTestSupport"],
+            dependencies: ["FacetTokenizer", "FacetJSON", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "FacetJSONTests", dependencies: ["FacetJSON", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetImageTests",
             dependencies: ["FacetImage", "CImageCodecs", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "FacetPlacementTests", dependencies: ["FacetPlacement", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "FacetModelTests",
-            dependencies: ["FacetModel", "FacetCheckpoint", "FacetTensor", "FacetTestSupport"],
+            dependencies: ["FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+public import FacetJSON
 public import FacetTensor
 
 /// Everything that can be wrong with a folder, an index, a safetensors file or a tensor in it.

@@ -1,3 +1,5 @@
+package import FacetJSON
+
 /// Which shard holds which tensor: the `weight_map` of a `model.safetensors.index.json`.
 package struct CheckpointIndex: Sendable {
     /// The name of the index in a model's folder.

@@ -1,3 +1,5 @@
+package import FacetJSON
+
 /// Whole small files: configurations, indexes, vocabularies.
 package enum FileContents {
     /// All bytes of a file.

@@ -1,3 +1,5 @@
+import FacetJSON
+
 /// One tensor of a safetensors file, as its header describes it.
 public struct SafetensorsEntry: Sendable, Hashable {
     /// The tensor's full name.

@@ -1,3 +1,5 @@
+import FacetJSON
+
 /// Writes one safetensors file, tensor after tensor, without ever holding more than the caller gives it.
 ///
 /// The file appears under its name only when `finish` has returned.

@@ -1,3 +1,4 @@
+import FacetJSON
 import FacetCheckpoint
 
 /// Reads the fields of one JSON object of a configuration file, with their full names in every error.

@@ -1,4 +1,5 @@
 import FacetCheckpoint
+import FacetJSON
 public import FacetTensor
 
 /// The recipe of a GLM-4V-9B model: what `config.json` says, checked.

@@ -1,3 +1,5 @@
+import FacetJSON
+
 /// What this package reads of `tokenizer_config.json`: the special tokens and the image size.
 struct TokenizerConfiguration {
     /// Ids and texts under `added_tokens_decoder`; nil when the key is absent.
@@ -9,29 +11,29 @@ struct TokenizerConfiguration {
     ///
     /// - Throws: `.invalidJSON`, `.invalidConfiguration`.
     init(_ bytes: [UInt8]) throws(TokenizerError) {
-        let root = try OrderedJSON(bytes, source: "tokenizer_config.json")
-        guard root.members != nil else {
-            throw .invalidConfiguration(key: "the file", expected: "an object", got: root.kind)
+        let root = try JSONValue(userText: bytes, source: "tokenizer_config.json")
+        guard root.object != nil else {
+            throw .invalidConfiguration(key: "the file", expected: "an object", got: root.summary)
         }
         imageSize = try Self.imageSize(root["image_size"])
         addedTokens = try Self.addedTokens(root["added_tokens_decoder"])
         if let side = root["padding_side"], side != .string("left") {
-            throw .invalidConfiguration(key: "padding_side", expected: "\"left\"", got: side.kind)
+            throw .invalidConfiguration(key: "padding_side", expected: "\"left\"", got: side.summary)
         }
     }
 
-    private static func imageSize(_ value: OrderedJSON?) throws(TokenizerError) -> Int? {
+    private static func imageSize(_ value: JSONValue?) throws(TokenizerError) -> Int? {
         guard let value, value != .null else { return nil }
         guard let size = value.integer, size > 0 else {
-            throw .invalidConfiguration(key: "image_size", expected: "a positive number of pixels", got: value.kind)
+            throw .invalidConfiguration(key: "image_size", expected: "a positive number of pixels", got: value.summary)
         }
         return size
     }
 
-    private static func addedTokens(_ value: OrderedJSON?) throws(TokenizerError) -> [(id: Int, name: String)]? {
+    private static func addedTokens(_ value: JSONValue?) throws(TokenizerError) -> [(id: Int, name: String)]? {
         guard let value, value != .null else { return nil }
-        guard let members = value.members else {
-            throw .invalidConfiguration(key: "added_tokens_decoder", expected: "an object", got: value.kind)
+        guard let members = value.object?.members else {
+            throw .invalidConfiguration(key: "added_tokens_decoder", expected: "an object", got: value.summary)
         }
         var tokens: [(id: Int, name: String)] = []
         for member in members {
@@ -41,7 +43,7 @@ struct TokenizerConfiguration {
                     key: key, expected: "a token id as key", got: "\"\(member.key.prefix(24))\"")
             }
             guard let name = member.value["content"]?.string, !name.isEmpty else {
-                let got = member.value["content"]?.kind ?? "nothing"
+                let got = member.value["content"]?.summary ?? "nothing"
                 throw .invalidConfiguration(key: key + ".content", expected: "the token's text", got: got)
             }
             tokens.append((id, name))

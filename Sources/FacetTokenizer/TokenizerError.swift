@@ -1,3 +1,5 @@
+public import FacetJSON
+
 /// Everything that can be wrong with a vocabulary, its configuration, a text or a conversation.
 ///
 /// Lines are counted from 1, bytes and messages from 0.
@@ -29,7 +31,7 @@ public enum TokenizerError: Error, Hashable, Sendable {
     case missingByte(UInt8)
 
     /// Text that should be JSON is not.
-    case invalidJSON(source: String, offset: Int, reason: String)
+    case invalidJSON(source: String, JSONError)
     /// A key of `tokenizer_config.json` has a value that this package does not implement.
     case invalidConfiguration(key: String, expected: String, got: String)
     /// A special token has an id other than its place after the ranks.
@@ -92,8 +94,8 @@ extension TokenizerError: CustomStringConvertible {
 
     private var configurationDescription: String {
         switch self {
-        case .invalidJSON(let source, let offset, let reason):
-            "\(source) is not valid JSON at byte \(offset): \(reason)"
+        case .invalidJSON(let source, let error):
+            "\(source) is not valid JSON: \(error)"
         case .invalidConfiguration(let key, let expected, let got):
             "tokenizer_config.json: \(key) is \(got), expected \(expected)"
         case .specialTokenID(let token, let expected, let got):

@@ -1,3 +1,5 @@
+import FacetJSON
+
 /// The system message that tells the model which functions it may call.
 ///
 /// The wording is the published tokenizer's and part of what the model was trained on, so it stays as it is.
@@ -10,15 +12,15 @@ enum ToolPreamble {
     ///
     /// - Throws: `.invalidJSON`; `.invalidTool` for anything but a function with a name.
     static func text(tools: String, message: Int) throws(TokenizerError) -> String? {
-        let value = try OrderedJSON(Array(tools.utf8), source: "the tools of message \(message)")
+        let value = try JSONValue(userText: Array(tools.utf8), source: "the tools of message \(message)")
         guard let tools = value.array else {
-            throw .invalidTool(message: message, reason: "expected an array, got \(value.kind)")
+            throw .invalidTool(message: message, reason: "expected an array, got \(value.summary)")
         }
         guard !tools.isEmpty else { return nil }
         var text = introduction
         for tool in tools {
             guard tool["type"]?.string == "function" else {
-                let type = tool["type"]?.kind ?? "no type"
+                let type = tool["type"]?.summary ?? "no type"
                 throw .invalidTool(message: message, reason: "expected type \"function\", got \(type)")
             }
             guard let function = tool["function"], let name = function["name"]?.string else {

@@ -1,6 +1,7 @@
 import FacetCheckpoint
 package import FacetEngine
 import FacetImage
+import FacetJSON
 import FacetModel
 import FacetTokenizer
 package import Foundation

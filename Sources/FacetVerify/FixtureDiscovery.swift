@@ -1,3 +1,4 @@
+import FacetJSON
 import FacetTokenizer
 package import Foundation
 
@@ -68,7 +69,7 @@ package struct FixtureDiscovery: Sendable, Hashable {
     private func indexNamesExpectedFiles(_ folder: URL) -> Bool {
         let path = folder.appendingPathComponent("index.json")
         guard let data = try? Data(contentsOf: path),
-            let cases = (try? OrderedJSON([UInt8](data), source: path.path))?["cases"]?.array
+            let cases = (try? JSONValue(userText: [UInt8](data), source: path.path))?["cases"]?.array
         else { return false }
         return cases.contains { $0["file"]?.string != nil && $0["expected"]?.string?.hasSuffix(".safetensors") == true }
     }

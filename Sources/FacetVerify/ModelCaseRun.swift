@@ -1,5 +1,6 @@
 import FacetCheckpoint
 import FacetImage
+import FacetJSON
 import FacetModel
 import FacetTensor
 import FacetTokenizer

@@ -1,3 +1,4 @@
+import FacetJSON
 package import FacetTokenizer
 package import Foundation
 
@@ -9,14 +10,14 @@ package struct TokenizerCases: Sendable {
     package static let fileNames = ["encode_cases.json", "chat_cases.json", "decode_cases.json"]
 
     private let tokenizer: Tokenizer
-    private let files: [(name: String, root: OrderedJSON)]
+    private let files: [(name: String, root: JSONValue)]
 
     /// Reads the tokenizer and the files of cases of a folder.
     ///
     /// - Throws: `TokenizerError` for the tokenizer, `VerifyError` for the cases.
     package init(directory: URL) throws {
         tokenizer = try Tokenizer(directory: directory)
-        var files: [(String, OrderedJSON)] = []
+        var files: [(String, JSONValue)] = []
         for name in Self.fileNames {
             let path = directory.appendingPathComponent(name)
             guard FileManager.default.fileExists(atPath: path.path) else { continue }
@@ -45,12 +46,12 @@ package struct TokenizerCases: Sendable {
         }
     }
 
-    private static func read(_ path: URL) throws -> OrderedJSON {
+    private static func read(_ path: URL) throws -> JSONValue {
         let data: Data
         do { data = try Data(contentsOf: path) } catch {
             throw VerifyError.unreadable(path: path.path, reason: error.localizedDescription)
         }
-        let root = try OrderedJSON([UInt8](data), source: path.path)
+        let root = try JSONValue(userText: [UInt8](data), source: path.path)
         let lists = ["cases", "ordinary", "chat"].compactMap { root[$0]?.array }
         guard lists.contains(where: { !$0.isEmpty }) else {
             throw VerifyError.malformed(path: path.path, reason: "expected a list of cases that is not empty")
@@ -58,7 +59,7 @@ package struct TokenizerCases: Sendable {
         return root
     }
 
-    private func caseResults(_ root: OrderedJSON, _ name: String) -> [CaseResult] {
+    private func caseResults(_ root: JSONValue, _ name: String) -> [CaseResult] {
         switch name {
         case "encode_cases.json": results(root["cases"], suite: "encode", encodeResult)
         case "chat_cases.json": results(root["cases"], suite: "chat", chatResult)
@@ -67,7 +68,7 @@ package struct TokenizerCases: Sendable {
     }
 
     private func results(
-        _ list: OrderedJSON?, suite: String, _ check: (OrderedJSON, String) -> [CaseResult]
+        _ list: JSONValue?, suite: String, _ check: (JSONValue, String) -> [CaseResult]
     ) -> [CaseResult] {
         (list?.array ?? []).enumerated().flatMap { check($1, "\($0)") }
     }
@@ -77,7 +78,7 @@ package struct TokenizerCases: Sendable {
 
 extension TokenizerCases {
     /// Checks what a file says about its vocabulary, so that cases of another one are not blamed on the encoder.
-    private func headerResults(_ root: OrderedJSON, _ file: String) -> [CaseResult] {
+    private func headerResults(_ root: JSONValue, _ file: String) -> [CaseResult] {
         var results: [CaseResult] = []
         if let count = root["rank_count"]?.integer {
             results.append(result("vocabulary", "\(file) rank_count", "\(count)", "\(tokenizer.vocabulary.rankCount)"))
@@ -85,21 +86,21 @@ extension TokenizerCases {
         if let pattern = root["pattern"]?.string {
             results.append(result("vocabulary", "\(file) pattern", pattern, Tokenizer.splitPattern))
         }
-        for token in root["special_tokens"]?.members ?? [] {
+        for token in root["special_tokens"]?.object?.members ?? [] {
             let got = tokenizer.specialTokens.id(named: token.key).map { "\($0)" } ?? "none"
-            results.append(result("vocabulary", "\(file) \(token.key)", token.value.kind, got))
+            results.append(result("vocabulary", "\(file) \(token.key)", token.value.summary, got))
         }
         return results
     }
 
-    private func encodeResult(_ json: OrderedJSON, _ name: String) -> [CaseResult] {
+    private func encodeResult(_ json: JSONValue, _ name: String) -> [CaseResult] {
         guard let text = json["text"]?.string, let ids = tokenIDs(json["ids"]) else {
             return [malformed("encode", name, "expected text and ids")]
         }
         return [compare("encode", "\(name) \(excerpt(text))", ids, tokenizer.encode(text))]
     }
 
-    private func chatResult(_ json: OrderedJSON, _ name: String) -> [CaseResult] {
+    private func chatResult(_ json: JSONValue, _ name: String) -> [CaseResult] {
         guard let messages = json["messages"]?.array, let ids = tokenIDs(json["ids"]) else {
             return [malformed("chat", name, "expected messages and ids")]
         }
@@ -123,7 +124,7 @@ extension TokenizerCases {
         return result("chat", name + " image", "\(expected)", "\(got)")
     }
 
-    private func chatMessage(_ json: OrderedJSON) throws(TokenizerError) -> ChatMessage {
+    private func chatMessage(_ json: JSONValue) throws(TokenizerError) -> ChatMessage {
         let hasImage: Bool
         switch json["image"] {
         case nil, .null, .bool(false): hasImage = false
@@ -135,7 +136,7 @@ extension TokenizerCases {
             metadata: json["metadata"]?.string ?? "", hasImage: hasImage, tools: tools)
     }
 
-    private func decodeResult(_ json: OrderedJSON, _ name: String) -> [CaseResult] {
+    private func decodeResult(_ json: JSONValue, _ name: String) -> [CaseResult] {
         let renderings: [(key: String, rendering: SpecialTokenRendering)] = [
             ("text", .skipped), ("text_skip_special", .skipped), ("text_with_special", .shown),
         ]
@@ -177,7 +178,7 @@ extension TokenizerCases {
         CaseResult(suite: suite, name: name, expected: reason, got: "another form", passed: false)
     }
 
-    private func tokenIDs(_ json: OrderedJSON?) -> [TokenID]? {
+    private func tokenIDs(_ json: JSONValue?) -> [TokenID]? {
         guard let elements = json?.array else { return nil }
         let ids = elements.compactMap { $0.integer.flatMap(TokenID.init(exactly:)) }
         return ids.count == elements.count ? ids : nil

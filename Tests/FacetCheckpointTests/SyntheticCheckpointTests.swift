@@ -1,3 +1,4 @@
+import FacetJSON
 import CheckpointSynthesis
 import FacetCheckpoint
 import FacetTestSupport

@@ -1,3 +1,4 @@
+import FacetJSON
 import FacetTokenizer
 import Foundation
 import Testing
@@ -28,7 +29,7 @@ struct DetokenizerTests {
     func replacement() throws {
         let tokenizer = try TokenizerFixtures.tokenizer()
         let path = TokenizerFixtures.folder.appendingPathComponent("utf8-replacement/cases.json")
-        let cases = try #require(try OrderedJSON([UInt8](try Data(contentsOf: path)), source: "cases").array)
+        let cases = try #require(try JSONValue(userText: [UInt8](try Data(contentsOf: path)), source: "cases").array)
         #expect(cases.count == 550)
         for json in cases {
             let hex = Array(try #require(json["bytes"]?.string))

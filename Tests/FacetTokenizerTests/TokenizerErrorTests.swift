@@ -1,3 +1,4 @@
+import FacetJSON
 import FacetTokenizer
 import Testing
 
@@ -18,7 +19,7 @@ struct TokenizerErrorTests {
             (.rankGap(line: 3, rank: 7, rankCount: 5), ["line 3", "7", "0 to 4"]),
             (.duplicateRank(line: 3, rank: 7), ["line 3", "rank 7"]),
             (.duplicateToken(line: 3, rank: 7, earlierRank: 2), ["line 3", "7", "2"]), (.missingByte(200), ["200"]),
-            (.invalidJSON(source: "s", offset: 4, reason: "r"), ["s", "4", "r"]),
+            (.invalidJSON(source: "s", .trailingContent(offset: 4)), ["s", "4"]),
             (.invalidConfiguration(key: "k", expected: "e", got: "g"), ["k", "e", "g", "tokenizer_config.json"]),
             (.specialTokenID(token: "t", expected: 1, got: 2), ["\"t\"", "expected 1", "2"]),
             (.missingSpecialToken("t"), ["\"t\"", "added_tokens_decoder"]), (.invalidUTF8(offset: 5), ["offset 5"]),

@@ -9,6 +9,7 @@ test_modules='Testing'
 # … except these, by target: a tensor, a picture and a plan need none of Foundation.
 banned='
 FacetTensor Foundation FoundationEssentials
+FacetJSON Foundation FoundationEssentials
 FacetImage Foundation FoundationEssentials
 FacetPlacement Foundation FoundationEssentials
 '

@@ -1,3 +1,4 @@
+package import FacetJSON
 package import FacetCheckpoint
 
 /// The sizes in a GLM-4V `config.json` that decide which tensors a checkpoint has, and of which shapes.

@@ -1,3 +1,4 @@
+import FacetJSON
 package import FacetCheckpoint
 
 /// Tensors distributed over files as the published checkpoints do it.

@@ -1,3 +1,4 @@
+import FacetJSON
 import FacetCheckpoint
 import Foundation
 

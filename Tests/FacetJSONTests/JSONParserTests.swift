@@ -1,4 +1,4 @@
-import FacetCheckpoint
+import FacetJSON
 import Testing
 
 @Suite("The JSON reader") struct JSONParserTests {

@@ -17,12 +17,17 @@ package enum JSONValue: Sendable, Hashable {
         package var valueCount: Int
         /// Most arrays and objects that may stand inside one another.
         package var depth: Int
+        /// Whether the escape of half a surrogate pair becomes U+FFFD instead of an error.
+        package var replacesLoneSurrogates: Bool
 
         /// Makes limits; the defaults suit configuration files, indexes and headers.
-        package init(byteCount: Int = 16 << 20, valueCount: Int = 1 << 19, depth: Int = 64) {
+        package init(
+            byteCount: Int = 16 << 20, valueCount: Int = 1 << 19, depth: Int = 64, replacesLoneSurrogates: Bool = false
+        ) {
             self.byteCount = byteCount
             self.valueCount = valueCount
             self.depth = depth
+            self.replacesLoneSurrogates = replacesLoneSurrogates
         }
     }
 
@@ -81,6 +86,15 @@ extension JSONValue {
         case .string: "a string"
         case .array: "an array"
         case .object: "an object"
+        }
+    }
+
+    /// The value in the words of an error message: its text when it is short, else what kind it is.
+    package var summary: String {
+        switch self {
+        case .array, .object: kind
+        case .string(let text): "\"\(text.prefix(40))\""
+        default: String(text.prefix(40))
         }
     }
 

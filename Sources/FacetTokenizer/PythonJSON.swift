@@ -1,75 +1,20 @@
-/// A JSON value that keeps the order of its keys and the spelling of its numbers.
-///
-/// Tool descriptions become part of the prompt, so their order is part of the answer; Foundation's parser loses it.
-package enum OrderedJSON: Sendable, Hashable {
-    /// The word `null`.
-    case null
-    /// The word `true` or `false`.
-    case bool(Bool)
-    /// A number as it was written.
-    case number(String)
-    /// A string, its escapes resolved.
-    case string(String)
-    /// Elements in their order.
-    case array([OrderedJSON])
-    /// Keys and values in their order; no key twice.
-    case object([Member])
+package import FacetJSON
 
-    /// One key of an object with its value.
-    package struct Member: Sendable, Hashable {
-        /// The key, its escapes resolved.
-        package var key: String
-        /// The value.
-        package var value: OrderedJSON
-    }
-
-    /// The value of a key, or nil when there is none or this is no object.
-    package subscript(key: String) -> OrderedJSON? {
-        guard case .object(let members) = self else { return nil }
-        return members.first { $0.key == key }?.value
-    }
-
-    /// The text of a string, else nil.
-    package var string: String? {
-        if case .string(let text) = self { text } else { nil }
-    }
-
-    /// The elements of an array, else nil.
-    package var array: [OrderedJSON]? {
-        if case .array(let elements) = self { elements } else { nil }
-    }
-
-    /// The keys and values of an object in their order, else nil.
-    package var members: [Member]? {
-        if case .object(let members) = self { members } else { nil }
-    }
-
-    /// The value of a number written without fraction or exponent that fits, else nil.
-    package var integer: Int? {
-        if case .number(let text) = self { Int(text) } else { nil }
-    }
-
-    /// The truth value, else nil.
-    package var bool: Bool? {
-        if case .bool(let value) = self { value } else { nil }
-    }
-
-    /// What kind of value this is, for messages.
-    package var kind: String {
-        switch self {
-        case .null: "null"
-        case .bool(let value): "\(value)"
-        case .number(let text): text
-        case .string(let text): "\"\(text.prefix(40))\""
-        case .array: "an array"
-        case .object: "an object"
-        }
+extension JSONValue {
+    /// Reads JSON that comes with a prompt or a vocabulary: nested up to 128 levels, and half a surrogate pair, which
+    /// Python writes without complaint, becomes U+FFFD. `source` says what the bytes are.
+    ///
+    /// - Throws: `TokenizerError.invalidJSON`.
+    package init(userText bytes: [UInt8], source: String) throws(TokenizerError) {
+        do {
+            try self.init(parsing: bytes, limits: Limits(depth: 128, replacesLoneSurrogates: true))
+        } catch { throw .invalidJSON(source: source, error) }
     }
 }
 
 // MARK: - Writing
 
-extension OrderedJSON {
+extension JSONValue {
     /// The value as Python's `json.dumps(value, ensure_ascii=False, indent=4)` writes it.
     ///
     /// The chat template of the published tokenizer puts tool descriptions into the prompt in exactly this form.
@@ -83,12 +28,12 @@ extension OrderedJSON {
         switch self {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
-        case .number(let number): text += Self.pythonNumber(number)
+        case .number(let number): text += Self.pythonNumber(number.text)
         case .string(let string): Self.write(string, to: &text)
         case .array(let elements):
             Self.writeItems(elements, "[", "]", to: &text, depth) { $0.write(to: &$1, depth: depth + 1) }
-        case .object(let members):
-            Self.writeItems(members, "{", "}", to: &text, depth) { member, text in
+        case .object(let object):
+            Self.writeItems(object.members, "{", "}", to: &text, depth) { member, text in
                 Self.write(member.key, to: &text)
                 text += ": "
                 member.value.write(to: &text, depth: depth + 1)

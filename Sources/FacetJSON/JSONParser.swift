@@ -157,14 +157,16 @@ struct JSONParser {
         let first = try parseHexDigits(start)
         if let scalar = Unicode.Scalar(first) { return scalar }
         // Only surrogates are no scalars; a high one must be followed by an escaped low one.
-        guard first < 0xDC00, skip(UInt8(ascii: "\\")), skip(UInt8(ascii: "u")) else {
-            throw .loneSurrogate(offset: start)
+        let end = position
+        if first < 0xDC00, skip(UInt8(ascii: "\\")), skip(UInt8(ascii: "u")) {
+            let second = try parseHexDigits(position - 2)
+            if 0xDC00...0xDFFF ~= second {
+                return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)) ?? "\u{FFFD}"
+            }
         }
-        let second = try parseHexDigits(start)
-        guard 0xDC00...0xDFFF ~= second,
-            let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-        else { throw .loneSurrogate(offset: start) }
-        return scalar
+        guard limits.replacesLoneSurrogates else { throw .loneSurrogate(offset: start) }
+        position = end
+        return "\u{FFFD}"
     }
 
     private mutating func parseHexDigits(_ start: Int) throws(JSONError) -> UInt32 {
