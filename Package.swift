@@ -42,6 +42,14 @@ let package = Package(
         // Which unit goes on which device: pure arithmetic.
         .target(name: "FacetPlacement", swiftSettings: swiftSettings),
 
+        // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
+        .target(name: "FacetTerminal", swiftSettings: swiftSettings),
+
+        // Plans as people meet them: machine files and device maps, tables, pictures, JSON.
+        .target(
+            name: "FacetPlanReport", dependencies: ["FacetPlacement", "FacetCheckpoint", "FacetTerminal"],
+            swiftSettings: swiftSettings),
+
         // The model, and the engine that feeds it.
         .target(
             name: "FacetModel", dependencies: ["FacetTensor", "FacetCheckpoint", "FacetPlacement"],
@@ -67,9 +75,6 @@ let package = Package(
         // The demo model's files inside the executable.
         .target(name: "CDemoModel", exclude: ["model"]),
         .target(name: "FacetDemo", dependencies: ["CDemoModel", "FacetEngine"], swiftSettings: swiftSettings),
-
-        // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
-        .target(name: "FacetTerminal", swiftSettings: swiftSettings),
 
         // The composition root: chooses backends and wires everything.
         .executableTarget(
@@ -123,6 +128,9 @@ let package = Package(
         ),
         .testTarget(
             name: "FacetPlacementTests", dependencies: ["FacetPlacement", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FacetPlanReportTests", dependencies: ["FacetPlanReport", "FacetPlacement", "FacetTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetModelTests",

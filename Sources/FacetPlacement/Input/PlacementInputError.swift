@@ -2,6 +2,8 @@
 ///
 /// Apart from the planner's own errors: these are mistakes of spelling, those are refusals of a well-put question.
 public enum PlacementInputError: Error, Sendable, Hashable {
+    /// A file is not what it should be as a whole.
+    case unreadable(input: String, reason: String)
     /// An entry does not follow the form that its option has.
     case malformed(input: String, entry: String, expected: String)
     /// A name stands for nothing that is known; `nearest` is what it resembles most, if it resembles anything.
@@ -21,6 +23,7 @@ public enum PlacementInputError: Error, Sendable, Hashable {
 extension PlacementInputError: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .unreadable(let input, let reason): "\(input) cannot be used: \(reason)."
         case .malformed(let input, let entry, let expected):
             "\(input): \(Self.quoted(entry)) is not understood; expected \(expected)."
         case .unknown(let input, let name, let expected, let nearest):
