@@ -130,7 +130,8 @@ let package = Package(
             name: "FacetPlacementTests", dependencies: ["FacetPlacement", "FacetTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "FacetPlanReportTests", dependencies: ["FacetPlanReport", "FacetPlacement", "FacetTestSupport"],
+            name: "FacetPlanReportTests",
+            dependencies: ["FacetPlanReport", "FacetPlacement", "FacetModel", "FacetTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetModelTests",

@@ -5,9 +5,8 @@ import Testing
 struct DeviceMapTests {
     /// A model of two vision layers and three decoder layers, with the checkpoint's names.
     static let names = ModuleNames(
-        tensors([
-            ("embedding.word_embeddings.weight", .tokenEmbedding), ("rotary_pos_emb.inv_freq", nil),
-        ])
+        tensors([("embedding.word_embeddings.weight", .tokenEmbedding)])
+            + tensors([("rotary_pos_emb.inv_freq", .tokenEmbedding)], isFollower: true)
             + (0..<3).flatMap { layer in
                 tensors(
                     [
@@ -29,11 +28,10 @@ struct DeviceMapTests {
             }
             + tensors([
                 ("vision.conv.weight", .projector), ("vision.linear_proj.norm1.weight", .projector),
-                ("vision.boi", .projector), ("vision.eoi", .projector),
-            ]))
+            ]) + tensors([("vision.boi", .projector), ("vision.eoi", .projector)], isFollower: true))
 
-    private static func tensors(_ list: [(String, UnitName?)]) -> [ModuleNames.Tensor] {
-        list.map { ModuleNames.Tensor("transformer.\($0.0)", $0.1) }
+    private static func tensors(_ list: [(String, UnitName)], isFollower: Bool = false) -> [ModuleNames.Tensor] {
+        list.map { ModuleNames.Tensor("transformer.\($0.0)", $0.1, isFollower: isFollower) }
     }
 
     private static let devices = ["cuda:0", "cuda:1", "cuda:2"]
@@ -73,7 +71,7 @@ struct DeviceMapTests {
     @Test("names of devices are those of the list, and parts without weights do not matter")
     func deviceNames() throws {
         let placement = try read([
-            ("", .name("cuda:1")), ("transformer.rotary_pos_emb", .index(2)),
+            ("", .name("cuda:1")), ("transformer.rotary_pos_emb", .index(2)), ("transformer.vision.boi", .index(0)),
             ("transformer.vision.transformer.layers.0.mlp.activation_fn", .index(0)),
         ])
         #expect(placement.usedDevices == [1])
@@ -109,7 +107,7 @@ struct DeviceMapTests {
         #expect(cut.contains("vision.layers.1 is cut: its parts are on 0 and 1"), "\(cut)")
         #expect(cut.contains("give 'transformer.vision.transformer.layers.1' one device"), "\(cut)")
         #expect(
-            complaint([("transformer.vision.boi", .index(1)), ("", .index(0))]).contains("vision.projector is cut"))
+            complaint([("transformer.vision.conv", .index(1)), ("", .index(0))]).contains("vision.projector is cut"))
         let again = complaint([("lm_head", .index(1)), ("transformer.output_layer", .index(0)), ("", .index(0))])
         #expect(again.contains("says again"), "\(again)")
         #expect(complaint([("", .index(3))]).contains("one of the devices cuda:0, cuda:1, cuda:2"))

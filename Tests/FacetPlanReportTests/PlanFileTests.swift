@@ -67,6 +67,27 @@ struct PlanFileTests {
         #expect(error?.description.contains("m.json") == true)
     }
 
+    @Test("visible cards are chosen by index, UUID or place on the bus, and take their links along")
+    func visible() throws {
+        let file = try machine(
+            """
+            {"cards": [{"name": "A", "uuid": "GPU-aa1"}, {"name": "B", "uuid": "GPU-bb2", "pci_id": "0000:65:00.0"},
+              {"name": "C"}],
+             "links": [{"between": [0, 2], "gb_s": 7}, {"between": [1, 2], "gb_s": 9}]}
+            """)
+        let some = try file.visible("2,0")
+        #expect(some.machine.cards.map(\.name) == ["C", "A"] && some.machine.links.map(\.bandwidth) == [7])
+        #expect(some.machine.links.map(\.cards) == [[0, 1]] && some.notes.isEmpty)
+        #expect(some.mapping.hasPrefix("cuda:0 = card 2 (no PCI id, no UUID), cuda:1 = card 0"))
+        #expect(try file.visible("GPU-bb").machine.cards.map(\.name) == ["B"])
+        #expect(try file.visible("65:00.0").machine.cards.map(\.name) == ["B"])
+        let nothing = try file.visible("-1")
+        #expect(nothing.machine.cards.isEmpty && nothing.notes.count == 1)
+        for wrong in ["3", "0,0", "GPU-cc", "x", "no UUID"] {
+            #expect(throws: VisibleDevicesError.self) { try file.visible(wrong) }
+        }
+    }
+
     @Test("a device map is read in both forms, and what is written reads back")
     func deviceMaps() throws {
         let plain = try map("{\"transformer.encoder\": 0, \"\": \"cuda:1\", \"transformer.vision\": \"cpu\"}")

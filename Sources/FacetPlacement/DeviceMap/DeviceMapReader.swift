@@ -65,7 +65,7 @@ extension DeviceMap {
     ) throws(PlacementInputError) -> Place? {
         var found: [Place] = []
         var isCovered = true
-        for tensor in names.tensors where tensor.unit == unit {
+        for tensor in names.tensors where tensor.unit == unit && !tensor.isFollower {
             guard let key = ModuleNames.ancestors(of: tensor.name).last(where: { places[$0] != nil }),
                 let place = places[key]
             else {

@@ -19,11 +19,10 @@ extension DeviceMap {
                 && placement.decoderLayerCount == names.decoderLayerCount,
             "the placement is one of this model")
         let places = Self.places(placement, names, devices)
-        // What is computed instead of read goes with the embedding: a library that reads the map looks for it.
-        let tensorPlaces = names.tensors.map { places[$0.unit ?? .tokenEmbedding] ?? .index(0) }
+        let tensorPlaces = names.tensors.map { places[$0.unit] ?? .index(0) }
         switch form {
         case .merged: entries = Self.merged("", names, tensorPlaces)
-        case .unmerged: entries = Self.unmerged(names, places, tensorPlaces)
+        case .unmerged: entries = Self.unmerged(names, places)
         }
     }
 
@@ -59,13 +58,7 @@ extension DeviceMap {
         return names.children(of: module).flatMap { merged($0, names, places) }
     }
 
-    private static func unmerged(
-        _ names: ModuleNames, _ places: [UnitName: Place], _ tensorPlaces: [Place]
-    ) -> [Entry] {
-        let units = names.units.flatMap { unit in
-            names.modules(of: unit).map { Entry($0, places[unit] ?? .index(0)) }
-        }
-        let computed = names.tensors.indices.filter { names.tensors[$0].unit == nil }
-        return units + computed.map { Entry(names.tensors[$0].name, tensorPlaces[$0]) }
+    private static func unmerged(_ names: ModuleNames, _ places: [UnitName: Place]) -> [Entry] {
+        names.units.flatMap { unit in names.modules(of: unit).map { Entry($0, places[unit] ?? .index(0)) } }
     }
 }

@@ -6,13 +6,17 @@ public struct ModuleNames: Sendable {
     public struct Tensor: Sendable, Hashable {
         /// Its name in the checkpoint.
         public let name: String
-        /// The unit that uses it; nil for a tensor that is computed instead of read and may be anywhere.
-        public let unit: UnitName?
+        /// The unit that uses it.
+        public let unit: UnitName
+        /// Whether it goes wherever its unit goes, whatever a map says: a few rows that other libraries hold as
+        /// modules of their own, or a table that is computed instead of read.
+        public let isFollower: Bool
 
         /// Names a tensor.
-        public init(_ name: String, _ unit: UnitName?) {
+        public init(_ name: String, _ unit: UnitName, isFollower: Bool = false) {
             self.name = name
             self.unit = unit
+            self.isFollower = isFollower
         }
     }
 
@@ -30,7 +34,7 @@ public struct ModuleNames: Sendable {
 
     /// Arranges the tensors of a model.
     ///
-    /// - Precondition: every unit of both chains has a tensor; otherwise no map could place it.
+    /// - Precondition: every unit of both chains has a tensor that is no follower; otherwise no map could place it.
     public init(_ tensors: [Tensor]) {
         var tensorsOfModule: [String: [Int]] = [:]
         var layers = (vision: 0, decoder: 0)
@@ -46,7 +50,7 @@ public struct ModuleNames: Sendable {
         self.tensorsOfModule = tensorsOfModule
         visionLayerCount = layers.vision
         decoderLayerCount = layers.decoder
-        let named = Set(tensors.compactMap(\.unit))
+        let named = Set(tensors.filter { !$0.isFollower }.map(\.unit))
         precondition(units.allSatisfy(named.contains), "every unit of both chains has a tensor")
     }
 

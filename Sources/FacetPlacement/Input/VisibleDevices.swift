@@ -35,15 +35,15 @@ public struct VisibleDevices: Sendable, Hashable {
     /// - Parameters:
     ///   - text: its value; nil when it is not set, which leaves every card visible.
     ///   - cards: what the driver lists, in any order.
-    ///   - order: how indices count.
+    ///   - order: how indices count; nil for the order of `cards`.
     ///   - acceptsPCI: whether a PCI id may stand for a card, which CUDA does not know; for options of our own.
     ///   - input: what was read, as notes and errors call it.
     public init(
-        parsing text: String?, cards: [PhysicalCard], order: DeviceOrder = .fastestFirst, acceptsPCI: Bool = false,
+        parsing text: String?, cards: [PhysicalCard], order: DeviceOrder? = .fastestFirst, acceptsPCI: Bool = false,
         input: String = "CUDA_VISIBLE_DEVICES"
     ) {
         self.input = input
-        let numbered = order.sorted(cards)
+        let numbered = order?.sorted(cards) ?? Array(cards.indices)
         guard let text else {
             devices = Self.allDevices(cards, numbered)
             return
