@@ -44,6 +44,8 @@ static const cc_kernels *kernels_for(int isa) {
     case CC_ISA_AVX512_BF16:
         return &cc_kernels_avx512_bf16;
     }
+#else
+    (void)isa;
 #endif
     return &cc_kernels_portable;
 }
