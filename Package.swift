@@ -81,7 +81,7 @@ let package = Package(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify", "FacetDemo", "FacetTerminal",
+                "FacetVerify", "FacetDemo", "FacetTerminal", "FacetPlacement", "FacetPlanReport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -73,6 +73,7 @@ public struct TermReport: Sendable, Hashable, Encodable {
         case visionWeights = "vision weights"
         case decoderWeights = "decoder weights"
         case cache = "key/value cache"
+        case tables
         case activations
         case logits
         case staging
@@ -96,6 +97,7 @@ public struct TermReport: Sendable, Hashable, Encodable {
             case .visionWeights: "V"
             case .decoderWeights: "D"
             case .cache: "K"
+            case .tables: "T"
             case .activations: "A"
             case .logits: "L"
             case .staging: "S"

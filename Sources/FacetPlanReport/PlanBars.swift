@@ -77,6 +77,7 @@ public enum PlanBars {
         case .visionWeights: 141
         case .decoderWeights: 33
         case .cache: 43
+        case .tables: 30
         case .activations: 214
         case .logits: 203
         case .staging: 113

@@ -6,6 +6,7 @@ enum PlanPalette {
         case .visionWeights: "#8b5cf6"
         case .decoderWeights: "#2563eb"
         case .cache: "#0d9488"
+        case .tables: "#115e59"
         case .activations: "#f59e0b"
         case .logits: "#ef4444"
         case .staging: "#84cc16"
