@@ -46,7 +46,7 @@ public struct PlanPicture {
         heading()
         strips()
         for index in report.devices.indices { column(index) }
-        for arrow in lanes.arrows { draw(arrow) }
+        hops()
         legend()
         let title = "\(report.model) in \(report.precision) on \(report.machine)"
         return canvas.document(width: width, height: legendTop + 44, title: title)
@@ -171,15 +171,21 @@ public struct PlanPicture {
 
     /// Writes labels beside a column, apart from one another, each with a line to its place.
     private mutating func write(_ labels: [SideLabel], beside x: Double) {
-        var next = plotBottom + 4
-        for label in labels.sorted(by: { $0.y > $1.y }) {
-            let y = min(label.y, next)
+        let labels = labels.sorted { $0.y > $1.y }
+        var places: [Double] = []
+        for label in labels { places.append(min(label.y, (places.last ?? plotBottom + 17) - 13)) }
+        // Where the stack would rise above the plot, it is pushed down again from its top.
+        var least = plotTop
+        for index in places.indices.reversed() where places[index] < least {
+            places[index] = least
+            least += 13
+        }
+        for (label, y) in zip(labels, places) {
             canvas.path(
                 "M\(SVGCanvas.number(x)) \(SVGCanvas.number(label.y)) L\(SVGCanvas.number(x + 8)) "
                     + "\(SVGCanvas.number(y)) L\(SVGCanvas.number(x + 11)) \(SVGCanvas.number(y))",
                 stroke: PlanPalette.line, width: 0.8)
             canvas.text(label.text, x + 14, y + 3.5, size: 10.5, fill: PlanPalette.text)
-            next = y - 13
         }
     }
 
@@ -196,24 +202,43 @@ public struct PlanPicture {
 
     // MARK: Hops and legend
 
-    private mutating func draw(_ arrow: HopLanes.Arrow) {
-        let hop = arrow.hop
-        let shift = Double(arrow.lane % 4) * 14
-        let from = x(hop.source) + columnWidth / 2 + shift
-        let to = x(hop.target) + columnWidth / 2 - 30 + shift
-        let top = lanesTop - 4
-        let y = lanesTop + Double(arrow.lane) * laneHeight + 18
-        let color = PlanPalette.stroke(hop.kind)
+    /// Draws the arrows, then their labels, which no line may cross.
+    private mutating func hops() {
+        var labels: [(text: String, x: Double, y: Double, color: String)] = []
         let number = SVGCanvas.number
-        canvas.path(
-            "M\(number(from)) \(number(top)) V\(number(y)) H\(number(to)) V\(number(top + 6))", stroke: color,
-            width: 1.6)
-        canvas.shape(
-            "M\(number(to)) \(number(top)) l-4.5 8 h9 z", fill: color)
-        let times = arrow.count > 1 ? "\(arrow.count) × " : ""
-        let what = hop.kind == .splice ? "picture" : hop.kind.rawValue
-        let label = "\(times)\(what): \(PlanText.size(hop.byteCount)), \(NumberText.seconds(hop.seconds))"
-        canvas.text(label, (from + to) / 2, y - 5, size: 11, fill: color, anchor: .middle)
+        for (index, arrow) in lanes.arrows.enumerated() {
+            let hop = arrow.hop
+            let (from, to) = (port(index, at: hop.source, isSource: true), port(index, at: hop.target, isSource: false))
+            let top = lanesTop - 4
+            let y = lanesTop + Double(arrow.lane) * laneHeight + 18
+            let color = PlanPalette.stroke(hop.kind)
+            canvas.path(
+                "M\(number(from)) \(number(top)) V\(number(y)) H\(number(to)) V\(number(top + 6))", stroke: color,
+                width: 1.6)
+            canvas.shape("M\(number(to)) \(number(top)) l-4.5 8 h9 z", fill: color)
+            let times = arrow.count > 1 ? "\(arrow.count) × " : ""
+            let what = hop.kind == .splice ? "picture" : hop.kind.rawValue
+            labels.append(
+                (
+                    "\(times)\(what): \(PlanText.size(hop.byteCount)), \(NumberText.seconds(hop.seconds))",
+                    (from + to) / 2, y - 5, color
+                ))
+        }
+        for label in labels {
+            canvas.text(
+                label.text, label.x, label.y, size: 11, fill: label.color, anchor: .middle, hasHalo: true)
+        }
+    }
+
+    /// Where an arrow touches a device: the ends of all arrows there share the column's width.
+    private func port(_ arrow: Int, at device: Int, isSource: Bool) -> Double {
+        var ends: [(arrow: Int, isSource: Bool)] = []
+        for (index, other) in lanes.arrows.enumerated() {
+            if other.hop.target == device { ends.append((index, false)) }
+            if other.hop.source == device { ends.append((index, true)) }
+        }
+        let place = ends.firstIndex { $0.arrow == arrow && $0.isSource == isSource } ?? 0
+        return x(device) + columnWidth * Double(place + 1) / Double(ends.count + 1)
     }
 
     private mutating func legend() {

@@ -41,7 +41,7 @@ struct SVGCanvas {
                 + "height=\"\(Self.number(height))\"\(corner) fill=\"\(fill)\"\(outline)/>")
     }
 
-    /// A line along points, with an arrow head at the end when asked for.
+    /// A line along points.
     mutating func path(_ commands: String, stroke: String, width: Double = 1.2, dashes: String? = nil) {
         let dash = dashes.map { " stroke-dasharray=\"\($0)\"" } ?? ""
         elements.append(
@@ -54,15 +54,16 @@ struct SVGCanvas {
         elements.append("<path d=\"\(commands)\" fill=\"\(fill)\"/>")
     }
 
-    /// A line of text.
+    /// A line of text; a halo keeps lines behind it away from its letters.
     mutating func text(
         _ text: String, _ x: Double, _ y: Double, size: Double = 12, fill: String = "#0f172a",
-        anchor: Anchor = .start, isBold: Bool = false
+        anchor: Anchor = .start, isBold: Bool = false, hasHalo: Bool = false
     ) {
         let weight = isBold ? " font-weight=\"600\"" : ""
         let place = anchor == .start ? "" : " text-anchor=\"\(anchor.rawValue)\""
+        let halo = hasHalo ? " paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"4\"" : ""
         elements.append(
-            "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" font-size=\"\(Self.number(size))\"\(weight)\(place) "
+            "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" font-size=\"\(Self.number(size))\"\(weight)\(place)\(halo) "
                 + "fill=\"\(fill)\">\(Self.escaped(text))</text>")
     }
 
