@@ -15,6 +15,8 @@ let package = Package(
     products: [
         .executable(name: "facet", targets: ["facet"]),
         .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
+        .library(name: "FacetPlacement", targets: ["FacetPlacement"]),
+        .library(name: "FacetModel", targets: ["FacetModel"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),

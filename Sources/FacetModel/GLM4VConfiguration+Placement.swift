@@ -23,12 +23,12 @@ extension GLM4VConfiguration {
     }
 
     /// One unit of a kind: its matrices may be quantized, the rest may not.
-    private func unit(_ kind: UnitKind, _ declarations: [WeightDeclaration]) -> Unit {
+    private func unit(_ kind: UnitKind, _ declarations: [WeightDeclaration]) -> PlacementUnit {
         let own = declarations.filter { $0.unitKind == kind && $0.isOfFirstLayer }
         let linears = kind.hasLinears ? own.filter { $0.role == .matrix && $0.shape.rank == 2 } : []
         let others = own.reduce(0) { $0 + $1.shape.elementCount } - linears.reduce(0) { $0 + $1.shape.elementCount }
         let frequencies = kind == .tokenEmbedding ? rotatedDimension / 2 : 0
-        return Unit(
+        return PlacementUnit(
             linears: linears.map { LinearShape(outputs: $0.shape.dimensions[0], inputs: $0.shape.dimensions[1]) },
             otherElements: others + frequencies)
     }

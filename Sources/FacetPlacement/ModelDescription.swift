@@ -1,7 +1,7 @@
 /// All that planning needs to know of a model: its units and the widths that the formulas ask for.
 public struct ModelDescription: Sendable, Hashable {
     /// One unit of each kind.
-    public var units: PerKind<Unit>
+    public var units: PerKind<PlacementUnit>
     /// Layers of the vision tower.
     public var visionLayerCount: Int
     /// Layers of the decoder.
@@ -17,7 +17,7 @@ public struct ModelDescription: Sendable, Hashable {
     ///
     /// - Precondition: each chain has a layer.
     public init(
-        units: PerKind<Unit>, visionLayerCount: Int, decoderLayerCount: Int, vision: VisionWidths,
+        units: PerKind<PlacementUnit>, visionLayerCount: Int, decoderLayerCount: Int, vision: VisionWidths,
         decoder: DecoderWidths, tokenLimit: Int
     ) {
         precondition(visionLayerCount > 0 && decoderLayerCount > 0, "each chain has a layer")

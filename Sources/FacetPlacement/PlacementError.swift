@@ -12,6 +12,8 @@ public enum PlacementError: Error, Sendable, Hashable {
     case pinnedNowhere(unit: String)
     /// A sequence has more tokens than the model has positions.
     case tooManyTokens(tokens: Int, limit: Int)
+    /// A placement was made for another model.
+    case wrongPlacement(expected: String, got: String)
     /// No placement fits; the value says by how little and what would help.
     case doesNotFit(Refusal)
 }
@@ -31,6 +33,8 @@ extension PlacementError: CustomStringConvertible {
             "\(unit) is pinned to no device that may be used; name at least one."
         case .tooManyTokens(let tokens, let limit):
             "A sequence of \(tokens) tokens was asked for, but the model has room for \(limit); ask for fewer tokens."
+        case .wrongPlacement(let expected, let got):
+            "The placement is for a model with \(got) layers, but \(expected) are to be placed; make a new one."
         case .doesNotFit(let refusal): refusal.description
         }
     }

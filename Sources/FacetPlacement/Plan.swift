@@ -10,8 +10,8 @@ public struct Plan: Sendable {
     public var prediction: Prediction
     /// The objective's value: a fraction, seconds, tokens or devices.
     public var value: Double
-    /// What the value cannot be better than.
-    public var bound: PlanBound
+    /// What the value cannot be better than; nil for a placement that was given, not searched for.
+    public var bound: PlanBound?
     /// Kinds of units that are streamed, some of them at least, and from where.
     public var streaming: Streaming
 
@@ -103,5 +103,9 @@ public struct PlanBound: Sendable, Hashable {
 
 extension Plan {
     /// Whether the plan is proved best, to the resolution.
-    public var isProvedBest: Bool { value <= bound.searched + bound.resolution }
+    public var isProvedBest: Bool {
+        guard let bound else { return false }
+        return request.objective == .context
+            ? value >= bound.searched : value <= bound.searched + bound.resolution
+    }
 }

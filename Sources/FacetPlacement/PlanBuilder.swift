@@ -4,16 +4,12 @@ struct PlanBuilder {
     let problem: SearchProblem
 
     func plan(_ solution: SearchSolution) -> Plan {
-        let inputs = request.inputs(problem.streaming)
-        let cost = CostModel(inputs, request.machine)
+        let cost = CostModel(request.inputs(problem.streaming), request.machine)
         var placement = RunOrder(machine: request.machine, entries: solution.choices, cost: cost).placement()
         stream(&placement)
-        let devices = request.devicePlans(for: placement)
-        let prediction = Predictor(inputs, request.machine, placement).prediction
-        let searched = seconds(solution)
-        return Plan(
-            request: request, placement: placement, devices: devices, prediction: prediction,
-            value: value(devices, prediction, placement), bound: bound(searched), streaming: problem.streaming)
+        var plan = PlacementEvaluation(request: request, placement: placement, streaming: problem.streaming).plan
+        plan.bound = bound(seconds(solution))
+        return plan
     }
 
     /// Marks streamed units, then makes as many layers of each device resident again as there is room for.
@@ -79,31 +75,4 @@ struct PlanBuilder {
     }
 
     private var unitCount: Int { request.model.unitNames.count }
-
-    private func value(_ devices: [DevicePlan], _ prediction: Prediction, _ placement: Placement) -> Double {
-        switch request.objective {
-        case .balanced, .context: return devices.filter(\.isUsed).map(\.fraction).max() ?? 0
-        case .latency:
-            return prediction.timeToFirstToken + Double(request.workload.newTokens) * prediction.secondsPerToken
-        case .decode: return prediction.decodeStages.max() ?? 0
-        case .throughput: return busiest(placement)
-        case .fewest: return Double(devices.count(where: \.isUsed))
-        }
-    }
-
-    /// The time of the busiest device for a round of all requests.
-    private func busiest(_ placement: Placement) -> Double {
-        let all = RequestPhases(request.inputs(problem.streaming), sequences: request.workload.sequences)
-        let places = placement.vision + placement.decoder
-        var seconds = [Double](repeating: 0, count: request.machine.devices.count)
-        for (name, place) in zip(request.model.unitNames, places) {
-            let streaming = place.residency == .resident ? Streaming.none : problem.streaming
-            let cost = CostModel(request.inputs(streaming), request.machine)
-            seconds[place.device] +=
-                cost.seconds(name.kind, on: place.device, all.vision)
-                + cost.seconds(name.kind, on: place.device, all.prefill)
-                + Double(all.steps) * cost.seconds(name.kind, on: place.device, all.decode)
-        }
-        return seconds.max() ?? 0
-    }
 }

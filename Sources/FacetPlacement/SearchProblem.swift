@@ -144,8 +144,15 @@ struct SearchProblem {
             let budgets = places.reduce(0) { $0 + request.budget(of: devices[$1]) }
             return budgets > 0 ? Int(Int128(needed + cache) * Int128(Self.fractionParts) / Int128(budgets)) : 0
         }
-        let rates = places.map { 1 / Double(max(1, wholeLoad($0))) }.reduce(0, +)
-        return rates > 0 ? max(0, Int(1 / rates) - 1) : 0
+        // For any weights of the devices that sum to 1, the busiest device's time is at least the weighted sum of all
+        // devices' times, and that is least with every unit where its weighted time is least.
+        let rates = places.map { 1 / Double(max(1, wholeLoad($0))) }
+        let sum = rates.reduce(0, +)
+        let least = UnitKind.allCases.reduce(0.0) { total, kind in
+            let each = zip(places, rates).map { $1 / sum * Double(base[$0].load[kind]) }.min() ?? 0
+            return total + Double(request.model.count(of: kind)) * each
+        }
+        return max(0, Int(least * (1 - 1e-9)) - 1)
     }
 
     /// The fluid bound over all devices.

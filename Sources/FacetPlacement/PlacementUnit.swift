@@ -16,7 +16,7 @@ public struct LinearShape: Sendable, Hashable {
 }
 
 /// A part of the model that is never cut: what it stores.
-public struct Unit: Sendable, Hashable {
+public struct PlacementUnit: Sendable, Hashable {
     /// Weights that may be quantized.
     public let linears: [LinearShape]
     /// Elements that are never quantized: norms, biases, convolutions, tables.
