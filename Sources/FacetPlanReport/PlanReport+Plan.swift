@@ -142,6 +142,6 @@ extension BoundReport {
             case .context: ("Rows of the cache", "rows")
             case .fewest: ("Devices", "devices")
             }
-        self.init(quantity: quantity, value: plan.value, bound: plan.bound.searched, unit: unit)
+        self.init(quantity: quantity, value: plan.value, bound: plan.bound?.searched, unit: unit)
     }
 }

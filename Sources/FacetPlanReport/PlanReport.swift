@@ -149,13 +149,13 @@ public struct BoundReport: Sendable, Hashable, Encodable {
     public var quantity: String
     /// What the plan reaches.
     public var value: Double
-    /// What no plan can beat.
-    public var bound: Double
+    /// What no plan can beat; nil when no plan was searched for.
+    public var bound: Double?
     /// The unit of both; empty for a share.
     public var unit: String
 
     /// States a bound.
-    public init(quantity: String, value: Double, bound: Double, unit: String) {
+    public init(quantity: String, value: Double, bound: Double?, unit: String) {
         self.quantity = quantity
         self.value = value
         self.bound = bound

@@ -76,12 +76,12 @@ public enum PlanText {
         let times = report.prediction
         let bound = report.bound
         let unit = bound.unit.isEmpty ? "" : " " + bound.unit
+        let limit = bound.bound.map { "; the best possible is \(NumberText.fixed($0, 4))\(unit)" } ?? ""
         return """
             First token after \(NumberText.seconds(times.firstTokenSeconds)), then \
             \(NumberText.seconds(times.stepSeconds)) per step: \(NumberText.short(times.tokensPerSecond)) tokens/s \
             (\(times.rates) rates).
-            \(bound.quantity): \(NumberText.fixed(bound.value, 4))\(unit); no plan is below \
-            \(NumberText.fixed(bound.bound, 4))\(unit).
+            \(bound.quantity): \(NumberText.fixed(bound.value, 4))\(unit)\(limit).
 
             """
     }

@@ -15,7 +15,7 @@ import Testing
         let run = try CommandRun(Self.cards + ["--explain"])
         #expect(run.status == 0 && run.errorOutput.isEmpty, "\(run.errorOutput)")
         for part in [
-            "2 × RTX 4090: fits", "cuda:1  RTX 4090", "tokens/s (nominal rates)", "no plan is below",
+            "2 × RTX 4090: fits", "cuda:1  RTX 4090", "tokens/s (nominal rates)", "the best possible is",
             "Why not otherwise:", "without cuda:0: does not fit", "key/value cache per token", "40.0 KiB",
         ] { #expect(run.output.contains(part), "'\(part)' is not in\n\(run.output)") }
         #expect(!run.output.contains("\u{1B}"))

@@ -32,7 +32,7 @@ struct PlanChoice {
     /// The best plan, or the one of a placement.
     func plan(_ placement: Placement?) throws(PlacementError) -> Plan {
         guard let placement else { return try Planner.plan(request) }
-        return try Planner.evaluate(placement, request)
+        return try Planner.evaluate(placement, for: request)
     }
 
     /// Refuses a person's placement that needs more than a device has.
@@ -52,6 +52,7 @@ struct PlanChoice {
     func explain(_ plan: Plan, names: [String], in report: inout PlanReport) {
         guard !isManual else {
             if let best = try? Planner.plan(request) {
+                report.bound.bound = best.bound?.searched
                 let automatic = PlanReport.comparison(of: best, with: plan)
                 report.alternatives = ["the planner's own choice: \(automatic)"]
             }
