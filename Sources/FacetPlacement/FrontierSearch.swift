@@ -8,26 +8,40 @@ struct FrontierSearch {
     let visionLayers: Int
     let decoderLayers: Int
 
+    /// Most vision layers by single units and decoder layers, `[singles, decoderLayers + 1]`; -1 where nothing leads.
+    typealias Frontier = [Int32]
+
     /// Whether a placement exists.
     ///
     /// - Parameters:
     ///   - reaches: what each device can do.
     ///   - required: devices that must take something.
     func isFeasible(_ reaches: [[Reach]], required: [Bool]) -> Bool {
-        let width = decoderLayers + 1
-        var frontier = [Int](repeating: -1, count: (CardRole.allSingles + 1) * width)
-        frontier[0] = 0
-        for (index, options) in reaches.enumerated() {
-            var next = required[index] ? [Int](repeating: -1, count: frontier.count) : frontier
-            for option in options { add(option, to: frontier, into: &next) }
-            frontier = next
+        var frontier = start
+        for (options, isRequired) in zip(reaches, required) {
+            frontier = added(options, isRequired: isRequired, to: frontier)
         }
-        return frontier[CardRole.allSingles * width + decoderLayers] >= visionLayers
+        return frontier[CardRole.allSingles * (decoderLayers + 1) + decoderLayers] >= visionLayers
     }
 
-    private func add(_ option: Reach, to frontier: [Int], into next: inout [Int]) {
+    /// Before any device.
+    var start: Frontier {
+        var frontier = Frontier(repeating: -1, count: (CardRole.allSingles + 1) * (decoderLayers + 1))
+        frontier[0] = 0
+        return frontier
+    }
+
+    /// After one more device.
+    func added(_ options: [Reach], isRequired: Bool, to frontier: Frontier) -> Frontier {
+        var next = isRequired ? Frontier(repeating: -1, count: frontier.count) : frontier
+        for option in options { add(option, to: frontier, into: &next) }
+        return next
+    }
+
+    private func add(_ option: Reach, to frontier: Frontier, into next: inout Frontier) {
         let width = decoderLayers + 1
         let range = option.decoderLayers
+        let most = Int32(visionLayers)
         frontier.withUnsafeBufferPointer { old in
             next.withUnsafeMutableBufferPointer { new in
                 option.visionLayers.withUnsafeBufferPointer { room in
@@ -38,8 +52,9 @@ struct FrontierSearch {
                             let last = min(range.upperBound, decoderLayers - before)
                             if last < range.lowerBound { break }
                             for layers in range.lowerBound...last {
-                                let value = min(visionLayers, reached + room[layers])
-                                if value > new[base + layers] { new[base + layers] = value }
+                                let sum = reached &+ room[layers]
+                                let value = sum < most ? sum : most
+                                new[base + layers] = value > new[base + layers] ? value : new[base + layers]
                             }
                         }
                     }

@@ -25,7 +25,7 @@ struct SearchCard: Sendable {
 struct Reach: Sendable {
     let role: CardRole
     /// By the number of decoder layers, falling; it ends with the last number that fits.
-    let visionLayers: [Int]
+    let visionLayers: [Int32]
     /// Numbers of decoder layers that the role may take.
     let decoderLayers: ClosedRange<Int>
     /// The fewest vision layers that the role must take.
@@ -71,14 +71,14 @@ struct SearchModel: Sendable {
         let mustTake = card.isRequired && role.singles == 0
         if mustTake, role.decoder != .none { range = min(1, range.upperBound)...range.upperBound }
         let firstVision = role.vision == .all ? visionLayers : (mustTake && role.decoder == .none ? 1 : 0)
-        var room: [Int] = []
+        var room: [Int32] = []
         for layers in 0...range.upperBound {
             let memory = quotient(
                 bytes - layers * (table.weights[.decoderLayer] + table.cachePerLayer), table.weights[.visionLayer])
             let busy = time.map { quotient($0 - layers * card.load[.decoderLayer], card.load[.visionLayer]) }
             let most = min(memory, busy ?? visionLayers, counts(role.vision, visionLayers).upperBound)
             guard most >= firstVision else { break }
-            room.append(most)
+            room.append(Int32(most))
         }
         guard room.count > range.lowerBound else { return nil }
         return Reach(
