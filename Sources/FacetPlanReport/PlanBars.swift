@@ -26,7 +26,7 @@ public enum PlanBars {
             let rest = String(repeating: " ", count: max(0, width + 1 - cellCount))
             lines += "\(label)\(padding)  \(bar)\(rest)  \(figure)\n"
         }
-        return lines + legend(report, indent: labelWidth + 2, usesColor: usesColor)
+        return lines + legend(report, indent: labelWidth + 2, columns: columns, usesColor: usesColor)
     }
 
     /// One device: its terms, what is free up to the budget, the budget's end, and what others hold.
@@ -57,16 +57,32 @@ public enum PlanBars {
         return "\u{1B}[38;5;\(color(kind))m" + String(repeating: "█", count: count) + "\u{1B}[0m"
     }
 
-    private static func legend(_ report: PlanReport, indent: Int, usesColor: Bool) -> String {
+    /// What the letters or colors mean, in as many lines as it takes.
+    private static func legend(_ report: PlanReport, indent: Int, columns: Int, usesColor: Bool) -> String {
         let kinds = TermReport.Kind.allCases.filter { kind in
             report.devices.contains { $0.terms.contains { $0.kind == kind } }
         }
         var entries = kinds.map { kind in
-            usesColor ? "\(run(kind, 1, usesColor: true)) \(kind.rawValue)" : "\(kind.letter) \(kind.rawValue)"
+            (usesColor ? run(kind, 1, usesColor: true) : String(kind.letter), kind.rawValue)
         }
-        entries.append("· free")
-        if report.devices.contains(where: { $0.totalByteCount > $0.budgetByteCount }) { entries.append("x not ours") }
-        return String(repeating: " ", count: indent) + entries.joined(separator: "  ") + "\n"
+        entries.append(("·", "free"))
+        if report.devices.contains(where: { $0.totalByteCount > $0.budgetByteCount }) {
+            entries.append(("x", "not ours"))
+        }
+        let margin = String(repeating: " ", count: indent)
+        var lines: [String] = []
+        var width = columns
+        for (sign, name) in entries {
+            let length = 2 + DisplayWidth.cells(name) + 2
+            if lines.isEmpty || width + length > columns {
+                lines.append(margin + "\(sign) \(name)")
+                width = indent + length
+            } else {
+                lines[lines.count - 1] += "  \(sign) \(name)"
+                width += length
+            }
+        }
+        return lines.map { $0 + "\n" }.joined()
     }
 
     private static func gibibytes(_ byteCount: Int) -> Double { Double(byteCount) / Double(1 << 30) }

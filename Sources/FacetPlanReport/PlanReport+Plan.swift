@@ -38,6 +38,7 @@ extension PlanReport {
             objective: request.objective.rawValue, policy: labels.policy, machine: request.machine.name,
             devices: plan.devices.map { DeviceReport($0, plan, name: labels.devices[$0.index]) },
             hops: HopReport.hops(plan), prediction: PredictionReport(plan), bound: BoundReport(plan),
+            notes: PrecisionNotes.notes(plan, labels.devices),
             explanations: ExplanationReport.explanations(plan, labels),
             deviceMap: Dictionary(map.entries.map { ($0.key, $0.place.description) }) { first, _ in first })
     }
@@ -143,5 +144,40 @@ extension BoundReport {
             case .fewest: ("Devices", "devices")
             }
         self.init(quantity: quantity, value: plan.value, bound: plan.bound?.searched, unit: unit)
+    }
+}
+
+/// Cards that do not compute in the precision of what they hold.
+private enum PrecisionNotes {
+    static func notes(_ plan: Plan, _ names: [String]) -> [String] {
+        plan.devices.compactMap { device in
+            let card = plan.request.machine.devices[device.index].name
+            guard let known = KnownCard.named(card) else { return nil }
+            let held = [
+                (device.vision.isEmpty, plan.request.precision.vision),
+                (device.decoder.isEmpty, plan.request.precision.decoder),
+            ].filter { !$0.0 }.map(\.1)
+            guard let missing = held.first(where: { !known.computes(in: $0) }) else { return nil }
+            let remedy = missing == .bfloat16 ? "--dtype float16 suits it" : "weights are converted when they are used"
+            return "\(names[device.index]) (\(card)) does not compute in \(missing); \(remedy)"
+        }
+    }
+}
+
+extension OptionReport {
+    /// Reports an entry of the planner's table.
+    public init(_ entry: ParetoEntry) {
+        let layout =
+            switch entry.layout {
+            case .layers: entry.devices.count == 1 ? "one device" : "layers over \(entry.devices.count)"
+            case .tensorParallel(let degree): "tensor parallel over \(degree)"
+            case .replicas(let count): "\(count) replicas"
+            }
+        self.init(
+            name: layout, precision: "\(entry.precision)", firstTokenSeconds: entry.timeToFirstToken,
+            tokenSeconds: entry.secondsPerToken, tokensPerSecond: entry.tokensPerSecond,
+            sequenceCapacity: entry.sequenceCapacity,
+            isExecutable: entry.isExecutable && !entry.precision.vision.isQuantized
+                && !entry.precision.decoder.isQuantized)
     }
 }

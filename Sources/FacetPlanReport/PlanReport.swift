@@ -167,23 +167,30 @@ public struct BoundReport: Sendable, Hashable, Encodable {
 public struct OptionReport: Sendable, Hashable, Encodable {
     /// What it is, such as `tensor parallel over 2`.
     public var name: String
+    /// The dtype of the weights.
+    public var precision: String
     /// Seconds to the first token.
     public var firstTokenSeconds: Double
-    /// Tokens per second of all sequences together.
+    /// Seconds per token of one sequence alone.
+    public var tokenSeconds: Double
+    /// Tokens per second with everything in flight.
     public var tokensPerSecond: Double
-    /// Bytes that the fullest device needs.
-    public var largestByteCount: Int
+    /// Sequences of the workload's kind that fit.
+    public var sequenceCapacity: Int
     /// Whether this version can run it.
     public var isExecutable: Bool
 
     /// Prices an option.
     public init(
-        name: String, firstTokenSeconds: Double, tokensPerSecond: Double, largestByteCount: Int, isExecutable: Bool
+        name: String, precision: String, firstTokenSeconds: Double, tokenSeconds: Double, tokensPerSecond: Double,
+        sequenceCapacity: Int, isExecutable: Bool
     ) {
         self.name = name
+        self.precision = precision
         self.firstTokenSeconds = firstTokenSeconds
+        self.tokenSeconds = tokenSeconds
         self.tokensPerSecond = tokensPerSecond
-        self.largestByteCount = largestByteCount
+        self.sequenceCapacity = sequenceCapacity
         self.isExecutable = isExecutable
     }
 }

@@ -98,13 +98,14 @@ public enum PlanText {
     private static func options(_ report: PlanReport) -> String {
         guard !report.options.isEmpty else { return "" }
         var table = TextTable([
-            ("other ways", .left), ("first token", .right), ("tokens/s", .right), ("largest GiB", .right), ("", .left),
+            ("ways to use the devices", .left), ("dtype", .left), ("first token", .right), ("token", .right),
+            ("tokens/s", .right), ("sequences", .right), ("", .left),
         ])
         for option in report.options {
             table.append([
-                option.name, NumberText.seconds(option.firstTokenSeconds), NumberText.short(option.tokensPerSecond),
-                NumberText.gibibytes(option.largestByteCount),
-                option.isExecutable ? "" : "not in this version",
+                option.name, option.precision, NumberText.seconds(option.firstTokenSeconds),
+                NumberText.seconds(option.tokenSeconds), NumberText.short(option.tokensPerSecond),
+                "\(option.sequenceCapacity)", option.isExecutable ? "" : "not in this version",
             ])
         }
         return table.text
@@ -113,7 +114,7 @@ public enum PlanText {
     private static func explanations(_ report: PlanReport) -> String {
         var table = TextTable([("", .left), ("", .right), ("", .left)])
         for line in report.explanations { table.append([line.name, line.value, "= " + line.formula]) }
-        return "Values of the formulas:" + table.text
+        return "Values of the formulas:\n" + indented(table.text)
     }
 
     private static func list(_ title: String, _ lines: [String]) -> String {

@@ -113,6 +113,36 @@ import Testing
         #expect(both[0]["vision"] == nil && both[1]["vision"] != nil)
     }
 
+    @Test("policies fill the devices as their names say, and nothing is offloaded")
+    func policies() throws {
+        func shares(_ policy: String) throws -> [Int] {
+            let run = try CommandRun(["plan", "--cards", "3x RTX 4090", "--policy", policy, "--json"])
+            let devices = try #require(try object(run)["devices"] as? [[String: Any]])
+            #expect(try object(run)["policy"] as? String == policy)
+            return devices.map { $0["needed_bytes"] as? Int ?? 0 }
+        }
+        let balanced = try shares("balanced")
+        #expect(try #require(balanced.max()) - #require(balanced.min()) < 1 << 30)
+        #expect(try shares("balanced_low_0")[0] == 0)
+        let sequential = try shares("sequential")
+        #expect(sequential[0] > sequential[1] && sequential[2] == 0)
+    }
+
+    @Test("a card that does not compute in the chosen precision is named")
+    func precision() throws {
+        let run = try CommandRun(["plan", "--cards", "3x RTX 2080 Ti"])
+        #expect(run.output.contains("cuda:0 (RTX 2080 Ti) does not compute in bfloat16; --dtype float16 suits it"))
+        let half = try CommandRun(["plan", "--cards", "3x RTX 2080 Ti", "--dtype", "float16"])
+        #expect(half.status == 0 && !half.output.contains("does not compute"))
+    }
+
+    @Test("other ways are priced, and those that cannot run yet say so")
+    func compare() throws {
+        let run = try CommandRun(Self.cards + ["--compare"])
+        #expect(run.status == 0)
+        #expect(run.output.contains("tensor parallel over 2") && run.output.contains("not in this version"))
+    }
+
     @Test("caps are kept")
     func caps() throws {
         let run = try CommandRun(Self.cards + ["--max-memory", "0=10GiB", "--json"])
@@ -169,7 +199,9 @@ import Testing
         (["--cards", "T4", "--margin", "-1"], "--margin"),
         (["--cards", "2x RTX 4090", "--svg", "/no/such/folder/x.svg"], "--svg"),
         (["--cards", "2x RTX 4090", "--write-device-map", "/no/such/folder/x"], "--write-device-map"),
-        (["--cards", "40x T4"], "at most 32"),
+        (["--cards", "40x T4"], "at most 32"), (["--cards", "T4", "--policy", "balanced_low0"], "'balanced_low_0'"),
+        (["--cards", "T4", "--policy", "sequential", "--optimize", "latency"], "--optimize"),
+        (["--cards", "T4", "--policy", "sequential", "--device-map", "x"], "--policy"),
     ]
 
     @Test("every mistake on the command line is one line with the option and the remedy", arguments: mistakes.indices)

@@ -25,8 +25,8 @@ enum PlanReportSample {
         notes: ["cuda:2 is not used: the plan fits two cards"],
         options: [
             OptionReport(
-                name: "tensor parallel over 2", firstTokenSeconds: 0.4, tokensPerSecond: 170,
-                largestByteCount: 15 << 30, isExecutable: false)
+                name: "tensor parallel over 2", precision: "bfloat16", firstTokenSeconds: 0.4, tokenSeconds: 0.01,
+                tokensPerSecond: 170, sequenceCapacity: 40, isExecutable: false)
         ],
         explanations: [
             ExplanationReport(

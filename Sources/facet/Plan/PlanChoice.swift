@@ -6,6 +6,7 @@ struct PlanChoice {
     /// What is asked.
     let request: PlanRequest
 
+    private let policy: Policy
     private let isManual: Bool
 
     /// Puts pins and permissions into a request.
@@ -14,7 +15,8 @@ struct PlanChoice {
     ///   - isManual: whether a device map says where everything goes.
     /// - Throws: `CommandError.invalidOption` for pins that contradict each other.
     init(
-        _ request: PlanRequest, places: [PlaceSpec], permissions: Set<PlanChoiceArguments.Permission>, isManual: Bool
+        _ request: PlanRequest, _ policy: Policy, places: [PlaceSpec],
+        permissions: Set<PlanChoiceArguments.Permission>, isManual: Bool
     ) throws {
         var request = request
         request.allowsCPU = permissions.contains(.cpu)
@@ -23,16 +25,19 @@ struct PlanChoice {
         if permissions.contains(.disk) { request.streamingSource = .disk }
         for place in places { try Self.apply(place, to: &request) }
         self.request = request
+        self.policy = policy
         self.isManual = isManual
     }
 
     /// What the plan was made by, for reports.
-    var policyName: String { isManual ? "device map" : "auto" }
+    var policyName: String { isManual ? "device map" : policy.rawValue }
 
     /// The best plan, or the one of a placement.
     func plan(_ placement: Placement?) throws(PlacementError) -> Plan {
-        guard let placement else { return try Planner.plan(request) }
-        return try Planner.evaluate(placement, for: request)
+        if let placement { return try Planner.evaluate(placement, for: request) }
+        let plan = try Planner.plan(request, policy: policy)
+        // A policy works with budgets of its own; the report is about those of the request.
+        return policy == .auto ? plan : try Planner.evaluate(plan.placement, for: request)
     }
 
     /// Refuses a person's placement that needs more than a device has.
@@ -65,6 +70,13 @@ struct PlanChoice {
         report.changes = questions.changes()
         let unused = plan.devices.filter { !$0.isUsed }.map { names[$0.index] }
         if !unused.isEmpty { report.notes.append("not used: \(unused.joined(separator: ", "))") }
+    }
+
+    /// Other ways to use the devices, priced: tensor parallel, replicas, weights in fewer bits.
+    func options() throws -> [OptionReport] {
+        let smaller = [PrecisionChoice(.float8), PrecisionChoice(.int4(group: 64))]
+        let table = try ParetoTable(request, precisions: request.precision.vision.isQuantized ? [] : smaller)
+        return table.entries.map(OptionReport.init)
     }
 
     private static func apply(_ place: PlaceSpec, to request: inout PlanRequest) throws {

@@ -23,6 +23,11 @@ struct PlanChoiceArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How devices are filled: \(Policy.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+    var policy: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Where a chain goes: vision=1, vision=stream, vision=cpu, decoder=0-1. May be repeated.",
             valueName: "chain=place"))
     var place: [String] = []
@@ -52,6 +57,22 @@ struct PlanChoiceArguments: ParsableArguments {
     /// What is optimized.
     func chosenObjective() throws -> Objective {
         try optimize.map { try NamedChoice.value($0, option: "--optimize") } ?? .balanced
+    }
+
+    /// How devices are filled.
+    ///
+    /// - Throws: also when an objective is named beside a policy that has its own.
+    func chosenPolicy() throws -> Policy {
+        let chosen: Policy = try policy.map { try NamedChoice.value($0, option: "--policy") } ?? .auto
+        guard chosen == .auto || optimize == nil else {
+            throw CommandError.invalidOption(
+                name: "--optimize", expected: "left out beside --policy \(chosen.rawValue), which balances",
+                got: "there")
+        }
+        guard chosen == .auto || deviceMap == nil else {
+            throw CommandError.invalidOption(name: "--policy", expected: "left out beside --device-map", got: "there")
+        }
+        return chosen
     }
 
     /// The placement of `--device-map`; nil without it.

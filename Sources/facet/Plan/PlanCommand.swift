@@ -23,6 +23,9 @@ struct PlanCommand: AsyncParsableCommand {
     @Flag(help: "Print the formulas' values: bytes per token, picture and sequence, and each device's sum.")
     var explain = false
 
+    @Flag(help: "Price other ways to use the devices: tensor parallel, replicas, weights in fewer bits.")
+    var compare = false
+
     @Flag(help: "Print one JSON object, documented in docs/plan-json.md.")
     var json = false
 
@@ -40,6 +43,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let (configuration, modelName) = try work.configuration()
         let modules = try ModelInventory(configuration).moduleNames
+        let policy = try choice.chosenPolicy()
         let places = try choice.places()
         let permissions = try choice.permissions()
         let needsProcessor = permissions.contains(.cpu) || places.contains { $0.mode == .cpu }
@@ -51,7 +55,7 @@ struct PlanCommand: AsyncParsableCommand {
             workload: try work.workload(configuration), machine: target.machine,
             objective: try choice.chosenObjective(), caps: Self.caps(caps, target))
         let question = try PlanChoice(
-            request, places: places, permissions: permissions, isManual: placement != nil)
+            request, policy, places: places, permissions: permissions, isManual: placement != nil)
         let plan: Plan
         do throws(PlacementError) {
             plan = try question.plan(placement)
@@ -63,8 +67,9 @@ struct PlanCommand: AsyncParsableCommand {
         let labels = PlanReport.Labels(
             model: modelName, devices: target.names, policy: question.policyName, modules: modules)
         var report = PlanReport(plan, labels)
-        report.notes = target.notes
+        report.notes += target.notes
         question.explain(plan, names: target.names, in: &report)
+        if compare { report.options = try question.options() }
         try writeFiles(report, plan, labels)
         try show(report)
     }
