@@ -76,6 +76,19 @@ public struct Prediction: Sendable, Hashable {
     /// Hops of such a step.
     public var decodeHops: Double
 
+    /// Names the times.
+    public init(
+        vision: Double, prefill: Double, promptHops: Double, secondsPerToken: Double, decodeStages: [Double],
+        decodeHops: Double
+    ) {
+        self.vision = vision
+        self.prefill = prefill
+        self.promptHops = promptHops
+        self.secondsPerToken = secondsPerToken
+        self.decodeStages = decodeStages
+        self.decodeHops = decodeHops
+    }
+
     /// Seconds to the first token of one request on an idle machine.
     public var timeToFirstToken: Double { vision + prefill + promptHops }
 
