@@ -213,6 +213,21 @@ import Testing
         #expect(run.errorOutput.contains(part), "\(arguments): \(run.errorOutput)")
     }
 
+    @Test("sizes at the ends of what is allowed make a plan or a refusal, never a crash")
+    func extremes() throws {
+        for arguments in [
+            ["--margin", "1024TiB"], ["--context-memory", "1024TiB"], ["--max-memory", "1024TiB,cpu=1024TiB"],
+            ["--max-memory", "1MiB"], ["--sequences", "100000"],
+            ["--image-batch", "1000", "--attention", "materialized"],
+            ["--chunk", "10000000", "--vision-tile", "1000000"], ["--allow", "stream-vision,stream-decoder,disk,cpu"],
+            ["--place", "vision=disk,decoder=stream"], ["--place", "vision=cpu,decoder=cpu"],
+        ] {
+            let run = try CommandRun(Self.cards + arguments)
+            #expect(run.status == 0 || run.status == 1, "\(arguments): \(run.status)")
+            #expect(run.errorLines.count == Int(run.status), "\(arguments): \(run.errorOutput)")
+        }
+    }
+
     private static let wrongMaps: [(text: String, part: String)] = [
         ("{}", "{\"\": 0}"), ("{\"transformer.encoder\": 0}", "a device for"), ("{\"\": 2}", "cuda:0, cuda:1"),
         ("{\"\": 0, \"transformer.encoder.layer.1\": 1}", "nearest is 'transformer.encoder.layers.1'"),

@@ -34,7 +34,7 @@ struct ByteSizeTests {
 
     @Test(
         "nothing and more than there can be are out of range",
-        arguments: ["0", "0GiB", "0.0001b", "8388608TiB", "99999999999999999999g", "9223372036854775807GB"])
+        arguments: ["0", "0GiB", "0.0001b", "8388608TiB", "1025TiB", "99999999999999999999g", "9223372036854775807GB"])
     func outOfRange(_ text: String) {
         let error = #expect(throws: PlacementInputError.self) { try ByteSize.parse(text, input: "--x") }
         guard case .outOfRange = error else {

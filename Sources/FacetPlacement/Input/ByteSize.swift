@@ -3,6 +3,9 @@ public enum ByteSize {
     /// What a size looks like, for errors.
     public static let form = "a size such as 20GiB, 22GB, 8192MiB or 24g (g is GiB)"
 
+    /// No memory that is planned for is larger; sums of a few such sizes cannot overflow.
+    public static let limit = 1 << 50
+
     /// Reads a size: a decimal number and a unit, in any case, blanks between them allowed.
     ///
     /// `KiB`, `MiB`, `GiB`, `TiB` and the bare letters `k`, `m`, `g`, `t` are powers of 1024; `kB`, `MB`, `GB`, `TB`
@@ -13,7 +16,7 @@ public enum ByteSize {
     ///   - text: the size.
     ///   - input: what the size was written for, as errors call it.
     ///   - entry: the entry that holds the size, as errors quote it; the size itself without it.
-    /// - Throws: `.malformed`, `.outOfRange` beyond 8 EiB and for a size of nothing.
+    /// - Throws: `.malformed`, `.outOfRange` beyond `limit` and for a size of nothing.
     public static func parse(
         _ text: String, input: String, entry: String? = nil
     ) throws(PlacementInputError) -> Int {
@@ -26,13 +29,13 @@ public enum ByteSize {
         let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
         guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else { throw malformed }
         let outOfRange = PlacementInputError.outOfRange(
-            input: input, entry: entry, expected: "more than nothing and less than 8 EiB")
+            input: input, entry: entry, expected: "more than nothing and at most 1024 TiB")
         guard let whole = Int(parts[0]) else { throw outOfRange }
         let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
         guard !overflow else { throw outOfRange }
         let fraction = parts.count == 2 ? Self.fraction(parts[1], of: unit) : 0
         let (sum, sumOverflow) = product.addingReportingOverflow(fraction)
-        guard !sumOverflow, sum > 0 else { throw outOfRange }
+        guard !sumOverflow, (1...limit).contains(sum) else { throw outOfRange }
         guard !unitName.isEmpty || sum >= 1 << 20 else {
             throw .malformed(input: input, entry: entry, expected: "a unit behind the number, such as \(whole)GiB")
         }

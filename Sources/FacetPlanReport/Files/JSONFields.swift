@@ -43,8 +43,8 @@ struct JSONFields {
     mutating func byteCount(_ key: String) throws(PlacementInputError) -> Int? {
         guard let value = value(key) else { return nil }
         if let text = value.string { return try ByteSize.parse(text, input: input, entry: "\(named(key)): \(text)") }
-        guard let count = value.integer, count >= 0 else {
-            throw malformed(key, value, "a whole number of bytes or a text such as \"24GiB\"")
+        guard let count = value.integer, (0...ByteSize.limit).contains(count) else {
+            throw malformed(key, value, "a whole number of bytes up to 2^50, or a text such as \"24GiB\"")
         }
         return count
     }
