@@ -15,6 +15,8 @@ let package = Package(
     products: [
         .executable(name: "facet", targets: ["facet"]),
         .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
+        .library(name: "FacetPlacement", targets: ["FacetPlacement"]),
+        .library(name: "FacetModel", targets: ["FacetModel"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -45,6 +47,14 @@ let package = Package(
         // Which unit goes on which device: pure arithmetic.
         .target(name: "FacetPlacement", swiftSettings: swiftSettings),
 
+        // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
+        .target(name: "FacetTerminal", swiftSettings: swiftSettings),
+
+        // Plans as people meet them: machine files and device maps, tables, pictures, JSON.
+        .target(
+            name: "FacetPlanReport", dependencies: ["FacetPlacement", "FacetJSON", "FacetTerminal"],
+            swiftSettings: swiftSettings),
+
         // The model, and the engine that feeds it.
         .target(
             name: "FacetModel", dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement"],
@@ -72,15 +82,12 @@ let package = Package(
         .target(name: "CDemoModel", exclude: ["model"]),
         .target(name: "FacetDemo", dependencies: ["CDemoModel", "FacetEngine"], swiftSettings: swiftSettings),
 
-        // Lines, keys and tables on a terminal; apart from the executable so that tests can import it.
-        .target(name: "FacetTerminal", swiftSettings: swiftSettings),
-
         // The composition root: chooses backends and wires everything.
         .executableTarget(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify", "FacetDemo", "FacetTerminal",
+                "FacetVerify", "FacetDemo", "FacetTerminal", "FacetPlacement", "FacetPlanReport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -89,7 +96,8 @@ let package = Package(
 
         // Writes random-weight checkpoints of any sizes, for tests and measurements.
         .target(
-            name: "CheckpointSynthesis", dependencies: ["FacetJSON", "FacetCheckpoint"], path: "Tools/make-checkpoint/Synthesis",
+            name: "CheckpointSynthesis", dependencies: ["FacetJSON", "FacetCheckpoint"],
+            path: "Tools/make-checkpoint/Synthesis",
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "make-checkpoint",
@@ -129,6 +137,10 @@ let package = Package(
         ),
         .testTarget(
             name: "FacetPlacementTests", dependencies: ["FacetPlacement", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FacetPlanReportTests",
+            dependencies: ["FacetPlanReport", "FacetPlacement", "FacetModel", "FacetTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetModelTests",

@@ -115,7 +115,7 @@ public struct InventoryReport: Sendable {
     }
 
     /// Tensors that published checkpoints hold and the model computes itself, more exactly.
-    private static let ignoredNames: Set<String> = ["transformer.rotary_pos_emb.inv_freq"]
+    static let ignoredNames: Set<String> = ["transformer.rotary_pos_emb.inv_freq"]
 
     /// Last components that quantization tools add beside or instead of `weight`.
     private static let quantizationSuffixes: Set<String> = [

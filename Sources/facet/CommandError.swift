@@ -8,6 +8,8 @@ enum CommandError: Error {
     case unreadable(path: String, reason: String)
     /// An option or environment variable has a value that makes no sense.
     case invalidOption(name: String, expected: String, got: String)
+    /// What was asked for cannot be done; the sentence says why and what would help.
+    case refused(String)
     /// A line of a conversation asks for something that cannot be done.
     case unknownInput(String)
 }
@@ -22,6 +24,7 @@ extension CommandError: CustomStringConvertible {
         case .unreadable(let path, let reason):
             "cannot read '\(path)': \(reason)."
         case .invalidOption(let name, let expected, let got): "\(name) must be \(expected), but is \(got)."
+        case .refused(let reason): reason
         case .unknownInput(let reason): reason + "."
         }
     }

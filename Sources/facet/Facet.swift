@@ -15,7 +15,7 @@ struct Facet: AsyncParsableCommand {
         version: "facet \(facetVersion)",
         subcommands: [
             RunCommand.self, ChatCommand.self, InspectCommand.self, TokenizeCommand.self, VerifyCommand.self,
-            BenchCommand.self,
+            PlanCommand.self, BenchCommand.self,
         ]
     )
 

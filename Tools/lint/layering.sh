@@ -5,13 +5,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # System modules that any target, or any test, may import …
 system_modules='Foundation Glibc Musl Synchronization Dispatch'
-test_modules='Testing'
+test_modules='Testing FoundationXML'
 # … except these, by target: a tensor, a picture and a plan need none of Foundation.
 banned='
 FacetTensor Foundation FoundationEssentials
 FacetJSON Foundation FoundationEssentials
 FacetImage Foundation FoundationEssentials
 FacetPlacement Foundation FoundationEssentials
+FacetPlanReport Foundation FoundationEssentials
 '
 
 # One line per target: name, type, path, dependencies (tabs between).
