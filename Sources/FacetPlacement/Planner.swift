@@ -40,7 +40,8 @@ public enum Planner {
         let limit = request.model.tokenLimit - request.workload.promptTokens(request.model)
         request.workload.newTokens = 0
         guard limit >= 0, isFeasible(request) else { return nil }
-        var (low, high) = (0, limit + 1)
+        request.workload.newTokens = limit
+        var (low, high) = isFeasible(request) ? (limit, limit + 1) : (0, limit)
         while high - low > 1 {
             request.workload.newTokens = low + (high - low) / 2
             if isFeasible(request) { low = request.workload.newTokens } else { high = request.workload.newTokens }
