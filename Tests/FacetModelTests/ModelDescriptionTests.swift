@@ -55,7 +55,7 @@ struct ModelDescriptionTests {
         let configuration = GLM4VConfiguration.glm4v9b
         let request = PlanRequest(
             model: try configuration.modelDescription(), precision: PrecisionChoice(.bfloat16),
-            workload: Workload(sequences: 1 << 24),
+            workload: Workload(sequences: 1 << 20),
             machine: Machine(
                 name: "one", devices: [try #require(KnownCard.named("H200")).profile(contextBytes: 0)]),
             memory: EngineMemory(configuration, dtype: .bfloat16))
