@@ -5,14 +5,19 @@
 /// device is a minimum over a window of the states before it, and windows of any length are two lookups in a table of
 /// minima over powers of two. States from which the remaining devices cannot take the rest are left out: a frontier of
 /// the devices from the last to the first says which.
+///
+/// Where layers cost something, a coarse search that moves them in groups comes first: its result is an upper bound, and
+/// states whose cost and least cost to the end exceed it are left out too.
 struct AdditiveSearch {
     let visionLayers: Int
     let decoderLayers: Int
     let cards: [SearchCard]
     let reaches: [[Reach]]
+    /// Placements that cost more are of no interest.
+    var ceiling: Int?
 
     /// Larger than any cost; two of them can be added.
-    private static let unreachable = 1 << 61
+    static let unreachable = 1 << 61
 
     /// States of the layers for one set of single units.
     private var stateCount: Int { (visionLayers + 1) * (decoderLayers + 1) }
@@ -21,6 +26,7 @@ struct AdditiveSearch {
     ///
     /// Ties go to the devices that come first.
     func minimum() -> (cost: Int, choices: [CardChoice?])? {
+        if let bounded { return bounded.minimum() }
         let fewest = fewestVisionLayers()
         var tables: [[Int]] = [start]
         for index in cards.indices.dropLast() {
@@ -113,28 +119,33 @@ struct AdditiveSearch {
         let relative = shifted(table, by: -slope)
         var next = relative
         if card.isRequired { for state in next.indices { next[state] = Self.unreachable } }
+        let least = leastCosts(after: index)
         for singles in 0...CardRole.allSingles {
             let rows = singles * stateCount..<(singles + 1) * stateCount
             guard relative[rows].contains(where: { $0 < Self.unreachable / 2 }) else { continue }
             let minima = WindowMinima(relative[rows], rowLength: visionLayers + 1)
             for reach in reaches[index] where reach.role.singles & singles == 0 {
-                add(reach, of: card, minima, into: &next, singles | reach.role.singles, fewest)
+                add(reach, of: card, minima, into: &next, singles | reach.role.singles, fewest, least)
             }
         }
-        return alive(shifted(next, by: slope), fewest)
+        return alive(shifted(next, by: slope), fewest, least)
     }
 
     private func add(
         _ reach: Reach, of card: SearchCard, _ minima: WindowMinima, into next: inout [Int], _ singles: Int,
-        _ fewest: [Int]
+        _ fewest: [Int], _ least: LeastCosts
     ) {
         let width = visionLayers + 1
+        let ceiling = self.ceiling ?? Self.unreachable
         for decoder in reach.decoderLayers {
             let most = Int(reach.visionLayers[decoder])
             let cost = reach.cost + decoder * card.cost[.decoderLayer]
             for before in 0...decoderLayers - decoder {
                 guard let reachable = minima.reachable[before] else { continue }
                 let row = before + decoder
+                let isRest = singles != CardRole.allSingles || row < decoderLayers
+                let rest = least.rest(singles, decoder: decoderLayers - row) + (isRest ? least.card : 0)
+                guard minima.lowest[before] + cost + rest <= ceiling else { continue }
                 let needed = fewest[singles * (decoderLayers + 1) + row]
                 let low = max(needed, reachable.lowerBound + reach.firstVision)
                 let high = min(visionLayers, reachable.upperBound + most)
@@ -146,14 +157,50 @@ struct AdditiveSearch {
         }
     }
 
-    /// Forgets the states from which there is no way to the end.
-    private func alive(_ table: [Int], _ fewest: [Int]) -> [Int] {
+    /// Forgets the states from which there is no way to the end, or only ways that are too costly.
+    private func alive(_ table: [Int], _ fewest: [Int], _ least: LeastCosts) -> [Int] {
         let width = visionLayers + 1
+        let ceiling = self.ceiling ?? Self.unreachable
         var result = table
         for (row, needed) in fewest.enumerated() {
-            for vision in 0..<min(needed, width) { result[row * width + vision] = Self.unreachable }
+            let (singles, decoder) = (row / (decoderLayers + 1), row % (decoderLayers + 1))
+            let rest = least.rest(singles, decoder: decoderLayers - decoder)
+            let isRest = singles != CardRole.allSingles || decoder < decoderLayers
+            for vision in 0..<width {
+                let state = row * width + vision
+                // Whatever is left takes one device more at least.
+                let more = isRest || vision < visionLayers ? least.card : 0
+                let end = more + result[state] + rest + (visionLayers - vision) * least.vision
+                if vision < needed || end > ceiling { result[state] = Self.unreachable }
+            }
         }
         return result
+    }
+
+    /// The least that what is left can cost on the devices after `index`: per layer, and by the single units taken.
+    private func leastCosts(after index: Int) -> LeastCosts {
+        let rest = cards[(index + 1)...]
+        func least(_ kind: UnitKind) -> Int {
+            rest.filter { $0.allowed.contains(kind) }.map { $0.cost[kind] }.min() ?? 0
+        }
+        let singles = CardRole.singleKinds.map(least)
+        let sums = (0...CardRole.allSingles).map { taken in
+            singles.indices.reduce(0) { $0 + (taken >> $1 & 1 == 0 ? singles[$1] : 0) }
+        }
+        return LeastCosts(
+            card: rest.map(\.cardCost).min() ?? 0, vision: least(.visionLayer), decoder: least(.decoderLayer),
+            singles: sums)
+    }
+
+    /// Lower bounds of what is left.
+    private struct LeastCosts {
+        let card: Int
+        let vision: Int
+        let decoder: Int
+        /// By the single units that are taken.
+        let singles: [Int]
+
+        func rest(_ taken: Int, decoder layers: Int) -> Int { singles[taken] + layers * decoder }
     }
 
     /// Adds `slope` for each vision layer of a state.
@@ -167,67 +214,5 @@ struct AdditiveSearch {
             }
         }
         return result
-    }
-}
-
-/// Minima over windows that end at each place of a row, for windows of every power of two.
-private struct WindowMinima {
-    /// The places of each row between its first and its last finite value; nil when it has none.
-    let reachable: [ClosedRange<Int>?]
-    private let levels: [[Int]]
-    private let rowLength: Int
-
-    init(_ values: ArraySlice<Int>, rowLength: Int) {
-        self.rowLength = rowLength
-        let first = Array(values)
-        reachable = stride(from: 0, to: first.count, by: rowLength).map { start in
-            let row = first[start..<start + rowLength]
-            guard let low = row.firstIndex(where: { $0 < 1 << 60 }), let high = row.lastIndex(where: { $0 < 1 << 60 })
-            else { return nil }
-            return low - start...high - start
-        }
-        var levels = [first]
-        var length = 1
-        while 2 * length <= rowLength, let below = levels.last {
-            var level = below
-            for start in stride(from: 0, to: first.count, by: rowLength) where reachable[start / rowLength] != nil {
-                for place in length..<rowLength {
-                    level[start + place] = min(below[start + place], below[start + place - length])
-                }
-            }
-            levels.append(level)
-            length *= 2
-        }
-        self.levels = levels
-    }
-
-    /// Lowers places of a row of `target` to the minimum of the window that ends `first` before each, plus a cost.
-    func lower(
-        _ target: inout [Int], at start: Int, places: ClosedRange<Int>, toRow row: Int, first: Int, window: Int,
-        plus cost: Int
-    ) {
-        let level = min(levels.count - 1, window.bitWidth - 1 - window.leadingZeroBitCount)
-        // Before the row's begin the window is cut off; the level's minima there already cover what is left.
-        let shift = window - (1 << level)
-        levels[level].withUnsafeBufferPointer { source in
-            target.withUnsafeMutableBufferPointer { goal in
-                lower(
-                    goal, start, source, row * rowLength - first, max(places.lowerBound, first)...places.upperBound,
-                    cost)
-                let low = max(places.lowerBound, first + shift)
-                guard shift > 0, low <= places.upperBound else { return }
-                lower(goal, start, source, row * rowLength - first - shift, low...places.upperBound, cost)
-            }
-        }
-    }
-
-    private func lower(
-        _ goal: UnsafeMutableBufferPointer<Int>, _ start: Int, _ source: UnsafeBufferPointer<Int>, _ from: Int,
-        _ places: ClosedRange<Int>, _ cost: Int
-    ) {
-        for place in places {
-            let value = source[from + place] &+ cost
-            goal[start + place] = value < goal[start + place] ? value : goal[start + place]
-        }
     }
 }

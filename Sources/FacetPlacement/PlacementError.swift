@@ -12,6 +12,10 @@ public enum PlacementError: Error, Sendable, Hashable {
     case pinnedNowhere(unit: String)
     /// A sequence has more tokens than the model has positions.
     case tooManyTokens(tokens: Int, limit: Int)
+    /// A count of the workload is beyond what can be reckoned with.
+    case tooMany(String, count: Int, limit: Int)
+    /// A plan would have to stream more than the host has room for.
+    case hostTooSmall(needed: Int, available: Int)
     /// A placement was made for another model.
     case wrongPlacement(expected: String, got: String)
     /// No placement fits; the value says by how little and what would help.
@@ -33,6 +37,11 @@ extension PlacementError: CustomStringConvertible {
             "\(unit) is pinned to no device that may be used; name at least one."
         case .tooManyTokens(let tokens, let limit):
             "A sequence of \(tokens) tokens was asked for, but the model has room for \(limit); ask for fewer tokens."
+        case .tooMany(let name, let count, let limit):
+            "\(count) \(name) were asked for, but at most \(limit) can be planned for; ask for fewer."
+        case .hostTooSmall(let needed, let available):
+            "\(mebibytes(needed)) of weights would be streamed from host memory, but \(mebibytes(available)) are free "
+                + "there; free some, stream from disk, or use more device memory."
         case .wrongPlacement(let expected, let got):
             "The placement is for a model with \(got) layers, but \(expected) are to be placed; make a new one."
         case .doesNotFit(let refusal): refusal.description

@@ -7,13 +7,27 @@ public enum Planner {
     /// Most devices that can be searched.
     public static let deviceLimit = 32
 
+    /// Most sequences, pictures or tokens of a workload: sums of bytes must not overflow.
+    public static let countLimit = 1 << 20
+
     /// The best plan.
     ///
     /// - Throws: `.doesNotFit` with the smallest deficit and what would help; others for a request that makes no sense.
     public static func plan(_ request: PlanRequest) throws(PlacementError) -> Plan {
         try request.validate()
         if let plan = best(request) { return plan }
+        if let needed = hostBytesNeeded(request) {
+            throw .hostTooSmall(needed: needed, available: request.machine.hostFreeBytes)
+        }
         throw .doesNotFit(RefusalReport(request).refusal())
+    }
+
+    /// Bytes of host memory with which a refused request would have a plan; nil when host memory is not what is missing.
+    static func hostBytesNeeded(_ request: PlanRequest) -> Int? {
+        guard request.streamingSource == .host else { return nil }
+        var ample = request
+        ample.machine.hostFreeBytes = .max
+        return best(ample)?.streamedBytes
     }
 
     /// Whether a plan exists; the request must be valid.
@@ -40,7 +54,8 @@ public enum Planner {
         let limit = request.model.tokenLimit - request.workload.promptTokens(request.model)
         request.workload.newTokens = 0
         guard limit >= 0, isFeasible(request) else { return nil }
-        var (low, high) = (0, limit + 1)
+        request.workload.newTokens = limit
+        var (low, high) = isFeasible(request) ? (limit, limit + 1) : (0, limit)
         while high - low > 1 {
             request.workload.newTokens = low + (high - low) / 2
             if isFeasible(request) { low = request.workload.newTokens } else { high = request.workload.newTokens }
@@ -74,6 +89,14 @@ extension PlanRequest {
             guard let pinned = pins[kind] else { continue }
             for device in pinned.sorted() { try check(device, "a pin") }
             guard !pinned.isDisjoint(with: eligible) else { throw .pinnedNowhere(unit: "\(kind)") }
+        }
+        let counts = [
+            ("sequences", workload.sequences), ("pictures at once", workload.imageBatch),
+            ("tokens of a page", workload.pageSize), ("pictures of a sequence", workload.imagesPerSequence),
+            ("text tokens", workload.textTokens), ("new tokens", workload.newTokens),
+        ]
+        for (name, count) in counts where count > Planner.countLimit {
+            throw .tooMany(name, count: count, limit: Planner.countLimit)
         }
         let tokens = workload.promptTokens(model) + workload.newTokens
         guard tokens <= model.tokenLimit else { throw .tooManyTokens(tokens: tokens, limit: model.tokenLimit) }

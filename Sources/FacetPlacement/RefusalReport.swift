@@ -81,11 +81,14 @@ struct RefusalReport {
         if changed.objective == .context { changed.objective = .balanced }
         if let plan = Planner.best(changed) {
             return Remedy(
-                kind: kind, fits: true, deficitPerDevice: 0, timeToFirstToken: plan.prediction.timeToFirstToken,
+                kind: kind, fits: true, deficitPerDevice: 0, hostDeficit: 0,
+                timeToFirstToken: plan.prediction.timeToFirstToken,
                 secondsPerToken: plan.prediction.secondsPerToken)
         }
+        let host = Planner.hostBytesNeeded(changed)
         return Remedy(
-            kind: kind, fits: false, deficitPerDevice: deficit(changed, step: 1 << 20), timeToFirstToken: nil,
+            kind: kind, fits: false, deficitPerDevice: host == nil ? deficit(changed, step: 1 << 20) : 0,
+            hostDeficit: host.map { $0 - request.machine.hostFreeBytes } ?? 0, timeToFirstToken: nil,
             secondsPerToken: nil)
     }
 

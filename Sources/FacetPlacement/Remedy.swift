@@ -24,6 +24,8 @@ public struct Remedy: Sendable, Hashable {
     public var fits: Bool
     /// Bytes that each device lacks even then.
     public var deficitPerDevice: Int
+    /// Bytes of host memory that streaming lacks, when that is all that is missing.
+    public var hostDeficit: Int
     /// Predicted seconds to the first token with it; nil when it does not fit.
     public var timeToFirstToken: Double?
     /// Predicted seconds per token with it; nil when it does not fit.

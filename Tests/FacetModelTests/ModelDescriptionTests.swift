@@ -11,28 +11,28 @@ struct ModelDescriptionTests {
     private struct Units: Decodable {
         struct Entry: Decodable {
             let unit: String
-            let bytes_bf16: Int
-            let linear_shapes: [[Int]]
-            let other_bytes: Int
+            let bytesBf16: Int
+            let linearShapes: [[Int]]
+            let otherBytes: Int
         }
         let units: [Entry]
-        let total_bytes_bf16: Int
+        let totalBytesBf16: Int
     }
 
     @Test("the published model's units are the reference's, byte for byte and shape for shape")
     func published() throws {
         let data = try Data(contentsOf: FixtureFolder.path("placement/units.json"))
-        let reference = try JSONDecoder().decode(Units.self, from: data)
+        let reference = try snakeCaseDecoder().decode(Units.self, from: data)
         let model = try GLM4VConfiguration.glm4v9b.modelDescription()
         #expect(model.unitNames.map(\.description) == reference.units.map(\.unit))
         for (name, entry) in zip(model.unitNames, reference.units) {
             let unit = model.units[name.kind]
-            #expect(unit.byteCount(.bfloat16) == entry.bytes_bf16, "\(name)")
-            #expect(2 * unit.otherElements == entry.other_bytes, "\(name)")
-            #expect(Set(unit.linears.map { [$0.outputs, $0.inputs] }) == Set(entry.linear_shapes), "\(name)")
-            #expect(unit.linears.count == entry.linear_shapes.count, "\(name)")
+            #expect(unit.byteCount(.bfloat16) == entry.bytesBf16, "\(name)")
+            #expect(2 * unit.otherElements == entry.otherBytes, "\(name)")
+            #expect(Set(unit.linears.map { [$0.outputs, $0.inputs] }) == Set(entry.linearShapes), "\(name)")
+            #expect(unit.linears.count == entry.linearShapes.count, "\(name)")
         }
-        #expect(model.byteCount(PrecisionChoice(.bfloat16)) == reference.total_bytes_bf16)
+        #expect(model.byteCount(PrecisionChoice(.bfloat16)) == reference.totalBytesBf16)
     }
 
     @Test("the engine's memory model of everything on one device is what the engine allocates")
@@ -55,10 +55,17 @@ struct ModelDescriptionTests {
         let configuration = GLM4VConfiguration.glm4v9b
         let request = PlanRequest(
             model: try configuration.modelDescription(), precision: PrecisionChoice(.bfloat16),
-            workload: Workload(sequences: 1 << 24),
+            workload: Workload(sequences: 1 << 20),
             machine: Machine(
                 name: "one", devices: [try #require(KnownCard.named("H200")).profile(contextBytes: 0)]),
             memory: EngineMemory(configuration, dtype: .bfloat16))
         #expect(throws: PlacementError.self) { try Planner.plan(request) }
     }
+}
+
+/// A decoder for the reference data's names.
+private func snakeCaseDecoder() -> JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return decoder
 }

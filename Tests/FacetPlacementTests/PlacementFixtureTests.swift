@@ -17,11 +17,11 @@ struct PlacementFixtureTests {
         #expect(model.unitNames.map(\.description) == fixture.units.map(\.unit))
         let precision = PrecisionChoice(.bfloat16)
         for (name, entry) in zip(model.unitNames, fixture.units) {
-            #expect(model.byteCount(name.kind, precision) == entry.bytes_bf16, "\(name)")
-            #expect(model.units[name.kind].linearElements == entry.linear_params, "\(name)")
+            #expect(model.byteCount(name.kind, precision) == entry.bytesBf16, "\(name)")
+            #expect(model.units[name.kind].linearElements == entry.linearParams, "\(name)")
         }
-        #expect(model.byteCount(precision) == fixture.total_bytes_bf16)
-        #expect(model.decoder.cacheByteCount(.bfloat16) == fixture.kv_bytes_per_token_per_layer_bf16)
+        #expect(model.byteCount(precision) == fixture.totalBytesBf16)
+        #expect(model.decoder.cacheByteCount(.bfloat16) == fixture.kvBytesPerTokenPerLayerBf16)
     }
 
     @Test("every unit is placed once and nothing is over budget", arguments: MachineFixture.all)
@@ -55,7 +55,7 @@ struct PlacementFixtureTests {
     @Test("the slowest decode stage is within a layer of the stated optimum", arguments: MachineFixture.all)
     func decodeBalance(_ fixture: MachineFixture) throws {
         let layer = Double(try ModelDescription.fixture().byteCount(.decoderLayer, PrecisionChoice(.bfloat16)))
-        for stated in fixture.exact_two_chain where stated.objective == "decode" {
+        for stated in fixture.exactTwoChain where stated.objective == "decode" {
             let scenario = try #require(fixture.scenarios.first { $0.id == stated.scenario })
             let plan = try? Planner.plan(try fixture.request(scenario, .decode))
             guard stated.feasible, let value = stated.value else { continue }
@@ -69,15 +69,15 @@ struct PlacementFixtureTests {
         for scenario in fixture.scenarios {
             let plan = try? Planner.plan(try fixture.request(scenario, .balanced))
             let decode = try? Planner.plan(try fixture.request(scenario, .decode))
-            for library in fixture.cases where library.offloaded_bytes == 0 {
+            for library in fixture.cases where library.offloadedBytes == 0 {
                 guard let predicted = library.predicted.first(where: { $0.scenario == scenario.id }), predicted.fits
                 else { continue }
                 let theirs = predicted.devices.values.map { Double($0.need) / Double($0.total) }.max() ?? 0
                 let name = "\(scenario.id), \(library.solver) \(library.policy)"
                 #expect(try #require(plan, "\(name)").value <= theirs + 1e-9, "\(name)")
-                let theirDecode = Double(library.decode_weight_bytes.values.max() ?? 0)
+                let theirDecode = Double(library.decodeWeightBytes.values.max() ?? 0)
                 // A library may cut inside a layer, a plan may not; half a megabyte is what a mask's tables weigh.
-                if library.blocks_split_across_devices.isEmpty {
+                if library.blocksSplitAcrossDevices.isEmpty {
                     #expect(decodeBytes(try #require(decode, "\(name)")).max() ?? 0 <= theirDecode + 1e6, "\(name)")
                 }
             }

@@ -7,7 +7,7 @@ import Testing
 struct MachineFixture: Decodable, CustomTestStringConvertible {
     struct Machine: Decodable {
         struct Card: Decodable {
-            let total_bytes: Int
+            let totalBytes: Int
         }
         let name: String
         let gpus: [Card]
@@ -31,14 +31,14 @@ struct MachineFixture: Decodable, CustomTestStringConvertible {
         }
         let solver: String
         let policy: String
-        let offloaded_bytes: Int
-        let decode_weight_bytes: [String: Int]
-        let blocks_split_across_devices: [String]
+        let offloadedBytes: Int
+        let decodeWeightBytes: [String: Int]
+        let blocksSplitAcrossDevices: [String]
         let predicted: [Predicted]
     }
     struct Contiguous: Decodable {
         let scenario: String
-        let max_need_over_total: Double
+        let maxNeedOverTotal: Double
         let fits: Bool
     }
     struct TwoChain: Decodable {
@@ -51,8 +51,8 @@ struct MachineFixture: Decodable, CustomTestStringConvertible {
     let machine: Machine
     let scenarios: [Scenario]
     let cases: [Case]
-    let exact_contiguous: [Contiguous]
-    let exact_two_chain: [TwoChain]
+    let exactContiguous: [Contiguous]
+    let exactTwoChain: [TwoChain]
 
     var testDescription: String { machine.name }
 
@@ -70,7 +70,7 @@ struct MachineFixture: Decodable, CustomTestStringConvertible {
         let machines = files.filter { $0.pathExtension == "json" && $0.lastPathComponent != "units.json" }
         return machines.sorted { $0.path < $1.path }.compactMap { file in
             guard let data = try? Data(contentsOf: file) else { return nil }
-            return try? JSONDecoder().decode(MachineFixture.self, from: data)
+            return try? snakeCaseDecoder().decode(MachineFixture.self, from: data)
         }
     }()
 
@@ -83,19 +83,19 @@ struct MachineFixture: Decodable, CustomTestStringConvertible {
 struct UnitFixture: Decodable {
     struct Entry: Decodable {
         let unit: String
-        let bytes_bf16: Int
-        let linear_shapes: [[Int]]
-        let linear_params: Int
-        let other_bytes: Int
+        let bytesBf16: Int
+        let linearShapes: [[Int]]
+        let linearParams: Int
+        let otherBytes: Int
     }
-    let total_bytes_bf16: Int
+    let totalBytesBf16: Int
     let parameters: Int
-    let kv_bytes_per_token_per_layer_bf16: Int
+    let kvBytesPerTokenPerLayerBf16: Int
     let units: [Entry]
 
     static func load() throws -> UnitFixture {
         let data = try Data(contentsOf: MachineFixture.folder.appendingPathComponent("units.json"))
-        return try JSONDecoder().decode(UnitFixture.self, from: data)
+        return try snakeCaseDecoder().decode(UnitFixture.self, from: data)
     }
 }
 
@@ -106,8 +106,8 @@ extension ModelDescription {
         func unit(_ name: String) -> PlacementUnit {
             guard let entry = units.first(where: { $0.unit == name }) else { return PlacementUnit(otherElements: 0) }
             return PlacementUnit(
-                linears: entry.linear_shapes.map { LinearShape(outputs: $0[0], inputs: $0[1]) },
-                otherElements: entry.other_bytes / 2)
+                linears: entry.linearShapes.map { LinearShape(outputs: $0[0], inputs: $0[1]) },
+                otherElements: entry.otherBytes / 2)
         }
         let names = [
             "vision.patch_embedding", "vision.layers.0", "vision.projector", "embedding", "decoder.layers.0",
@@ -151,7 +151,7 @@ struct FixtureMemory: MemoryModel {
 extension MachineFixture {
     /// The request of a scenario; equal rates, so that decode times are bytes.
     func request(_ scenario: Scenario, _ objective: Objective, cards: [Int]? = nil) throws -> PlanRequest {
-        let totals = (cards ?? Array(machine.gpus.indices)).map { machine.gpus[$0].total_bytes }
+        let totals = (cards ?? Array(machine.gpus.indices)).map { machine.gpus[$0].totalBytes }
         let rates = DeviceRates(flops: 1e18, bandwidth: 1e9)
         let devices = totals.map {
             DeviceProfile(name: "card", totalBytes: $0, contextBytes: 512 << 20, marginBytes: 0, rates: rates)
@@ -165,8 +165,15 @@ extension MachineFixture {
 
     /// The smallest fraction that either exact search states for a scenario.
     func bestFraction(_ scenario: Scenario) -> Double {
-        let contiguous = exact_contiguous.filter { $0.scenario == scenario.id }.map(\.max_need_over_total)
-        let twoChain = exact_two_chain.filter { $0.scenario == scenario.id && $0.objective == "fraction" }
+        let contiguous = exactContiguous.filter { $0.scenario == scenario.id }.map(\.maxNeedOverTotal)
+        let twoChain = exactTwoChain.filter { $0.scenario == scenario.id && $0.objective == "fraction" }
         return (contiguous + twoChain.compactMap(\.value)).min() ?? .infinity
     }
+}
+
+/// A decoder for the reference data's names.
+func snakeCaseDecoder() -> JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return decoder
 }

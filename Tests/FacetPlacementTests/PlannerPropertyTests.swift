@@ -51,6 +51,31 @@ struct PlannerPropertyTests {
         #expect(planned > Self.rounds / 2)
     }
 
+    @Test("no objective's plan is beaten by another objective's, and one more device never makes it worse")
+    func dominance() throws {
+        var random = SeededGenerator(seed: 5)
+        let objectives: [Objective] = [.balanced, .latency, .throughput, .decode, .fewest]
+        for round in 0..<Self.rounds / 2 {
+            var request = try request(&random, round: round)
+            (request.visionStreaming, request.decoderStreaming) = (.never, .never)
+            let plans = objectives.compactMap { objective in
+                request.objective = objective
+                return outcome(request).plan
+            }
+            for plan in plans {
+                let resolution = max(1e-9, plan.bound?.resolution ?? 0)
+                for other in plans {
+                    let value = try Planner.evaluate(other.placement, for: plan.request).value
+                    #expect(plan.value <= value + resolution, "\(plan.request.objective), \(other.request.objective)")
+                }
+                guard plan.request.machine.devices.count > 1, plan.request.objective != .balanced else { continue }
+                var fewer = plan.request
+                fewer.machine.devices.removeLast()
+                if let less = outcome(fewer).plan { #expect(plan.value <= less.value + resolution, "round \(round)") }
+            }
+        }
+    }
+
     @Test("permuting the devices changes neither the value nor a refusal's deficit")
     func permutation() throws {
         var random = SeededGenerator(seed: 7)

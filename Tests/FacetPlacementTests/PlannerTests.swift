@@ -81,8 +81,18 @@ struct PlannerTests {
     func hostMemory() throws {
         var request = try request(["RTX 4090"])
         request.visionStreaming = .ifNeeded
-        request.machine.hostFreeBytes = 0
-        #expect(throws: PlacementError.self) { try Planner.plan(request) }
+        let streamed = try Planner.plan(request).streamedBytes
+        request.machine.hostFreeBytes = streamed
+        #expect(outcome(request).plan != nil)
+        request.machine.hostFreeBytes = streamed - 1
+        #expect(throws: PlacementError.hostTooSmall(needed: streamed, available: streamed - 1)) {
+            try Planner.plan(request)
+        }
+        request.visionStreaming = .never
+        let refusal = try #require(outcome(request).refusal)
+        let remedy = try #require(refusal.remedies.first { $0.kind == .streamedVision })
+        #expect(!remedy.fits && remedy.hostDeficit == 1 && remedy.deficitPerDevice == 0)
+        request.visionStreaming = .ifNeeded
         request.streamingSource = .disk
         #expect(try Planner.plan(request).placement.vision.contains { $0.residency == .disk })
     }
@@ -163,6 +173,8 @@ struct PlannerTests {
         #expect(error { $0.requiredDevices = [1] } == .unknownDevice(index: 1, count: 1, option: "a required device"))
         #expect(error { $0.pin(.vision, to: []) } == .pinnedNowhere(unit: "patchEmbedding"))
         #expect(error { $0.workload.newTokens = 99_999 } == .tooManyTokens(tokens: 101_649, limit: 9792))
+        #expect(error { $0.workload.sequences = .max } == .tooMany("sequences", count: .max, limit: 1 << 20))
+        #expect(error { $0.workload.textTokens = .max } == .tooMany("text tokens", count: .max, limit: 1 << 20))
         let many = Array(repeating: good.machine.devices[0], count: 33)
         #expect(error { $0.machine.devices = many } == .tooManyDevices(count: 33, limit: 32))
         #expect(error { _ in } == nil)
