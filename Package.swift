@@ -49,7 +49,7 @@ let package = Package(
         .target(
             name: "FacetEngine",
             dependencies: [
-                "FacetTensor", "FacetCheckpoint", "FacetModel", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetCheckpoint", "FacetPlacement", "FacetModel", "FacetTokenizer", "FacetImage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
@@ -59,7 +59,8 @@ let package = Package(
         .target(
             name: "FacetVerify",
             dependencies: [
-                "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
+                "FacetTensor", "FacetCheckpoint", "FacetPlacement", "FacetTokenizer", "FacetImage", "FacetModel",
+                "FacetEngine",
             ],
             swiftSettings: swiftSettings
         ),
@@ -75,8 +76,8 @@ let package = Package(
         .executableTarget(
             name: "facet",
             dependencies: [
-                "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
-                "FacetVerify", "FacetDemo", "FacetTerminal",
+                "FacetTensor", "FacetCheckpoint", "FacetPlacement", "FacetTokenizer", "FacetImage", "FacetModel",
+                "FacetEngine", "FacetVerify", "FacetDemo", "FacetTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -132,8 +133,8 @@ let package = Package(
         .testTarget(
             name: "FacetEngineTests",
             dependencies: [
-                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetTensor",
-                "FacetTestSupport",
+                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -1,33 +1,19 @@
-/// A part of the model that stays together: what is prefetched, dropped and reported as one.
-///
-/// The order of `allUnits(of:)` is the order of execution for a prompt with a picture.
-public enum ModelUnit: Sendable, Hashable {
-    /// Patch projection, class token and position embedding of the vision tower.
-    case patchEmbedding
-    /// One layer of the vision tower.
-    case visionLayer(Int)
-    /// The 2 × 2 convolution, the gated adapter, and the begin and end rows.
-    case projector
-    /// The token embedding.
-    case tokenEmbedding
-    /// One decoder layer.
-    case decoderLayer(Int)
-    /// The final norm and the output layer.
-    case outputLayer
+public import FacetPlacement
 
-    /// All units of a model in the order of execution.
-    public static func allUnits(of configuration: GLM4VConfiguration) -> [ModelUnit] {
+extension UnitName {
+    /// All units of a model in the order of execution for a prompt with a picture.
+    public static func allUnits(of configuration: GLM4VConfiguration) -> [UnitName] {
         visionUnits(of: configuration) + decoderUnits(of: configuration)
     }
 
     /// The units that encode a picture, in order.
-    static func visionUnits(of configuration: GLM4VConfiguration) -> [ModelUnit] {
-        [.patchEmbedding] + (0..<configuration.vision.layerCount).map(ModelUnit.visionLayer) + [.projector]
+    static func visionUnits(of configuration: GLM4VConfiguration) -> [UnitName] {
+        visionChain(layerCount: configuration.vision.layerCount)
     }
 
     /// The units of every decoder step, in order.
-    static func decoderUnits(of configuration: GLM4VConfiguration) -> [ModelUnit] {
-        [.tokenEmbedding] + (0..<configuration.layerCount).map(ModelUnit.decoderLayer) + [.outputLayer]
+    static func decoderUnits(of configuration: GLM4VConfiguration) -> [UnitName] {
+        decoderChain(layerCount: configuration.layerCount)
     }
 
     /// The part of the model that the unit belongs to.
@@ -38,19 +24,15 @@ public enum ModelUnit: Sendable, Hashable {
         case .projector: .projector
         case .tokenEmbedding: .tokenEmbedding
         case .decoderLayer: .decoderLayers
-        case .outputLayer: .outputLayer
+        case .finalNorm, .outputLayer: .outputLayer
         }
     }
-}
 
-extension ModelUnit: CustomStringConvertible {
-    public var description: String {
-        switch self {
-        case .visionLayer(let index): "vision layer \(index)"
-        case .decoderLayer(let index): "decoder layer \(index)"
-        default: part.rawValue
-        }
-    }
+    /// Whether this is a layer of the vision tower.
+    var isVisionLayer: Bool { part == .visionLayers }
+
+    /// Whether this is a layer of the decoder.
+    var isDecoderLayer: Bool { part == .decoderLayers }
 }
 
 /// Units of one kind, as reports list them; the raw value is the name that is shown.
@@ -60,5 +42,6 @@ public enum ModelPart: String, Sendable, Hashable, CaseIterable {
     case projector
     case tokenEmbedding = "token embedding"
     case decoderLayers = "decoder layers"
+    /// The final norm and the output layer.
     case outputLayer = "output layer"
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FacetEngine
 import FacetModel
+import FacetPlacement
 import FacetTensor
 import FacetTerminal
 
@@ -43,15 +44,21 @@ struct BenchModelCommand: AsyncParsableCommand {
         try validateSizes()
         let configuration = try chosenConfiguration()
         let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
-        let backend = try Backends.cpu(threads: model.threads)
+        let list = try model.devices.map { try DeviceList(parsing: $0) }
+        let devices = try Backends.devices(list, threads: model.threads)
         let progress = ProgressLine()
         progress.show("Loading …")
         let source: any WeightSource =
             preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(configuration)
-        let network = try GLM4V(source: source, configuration: configuration, dtype: dtype, backend: backend)
+        let placement = try list?.placement(configuration, source) ?? .single(configuration)
+        let network = try GLM4V(
+            source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
         let limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
+        let demands = limits.demands(
+            of: placement, configuration: configuration, dtype: dtype,
+            weights: try ModelInventory(configuration).weightSizes(in: source))
         var benchmark = ModelBenchmark(
-            runner: try ModelRunner(network, limits: limits, backend: backend), configuration: configuration)
+            runner: try ModelRunner(network, limits: limits, demands: demands), configuration: configuration)
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")
             try benchmark.runRound(promptTokens: promptTokens, newTokens: newTokens, withImage: image)
@@ -60,8 +67,9 @@ struct BenchModelCommand: AsyncParsableCommand {
         let report = ModelBenchmarkReport(
             model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
                 ?? source.location,
-            processor: CPUFeatures().modelName, threads: backend.threadCount, dtype: dtype.rawValue,
-            weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, benchmark)
+            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: dtype.rawValue,
+            weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens,
+            devices: list == nil ? [] : benchmark.runner.deviceReports(), benchmark)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
     }
 

@@ -1,3 +1,4 @@
+import FacetEngine
 import FacetTerminal
 import Foundation
 
@@ -31,10 +32,11 @@ struct ModelBenchmarkReport: Encodable {
     let prefillTokensPerSecond: Figure
     let decodeTokensPerSecond: Figure
     let peakMemoryBytes: Int?
+    let devices: [DeviceUseReport]
 
     init(
         model: String, processor: String, threads: Int, dtype: String, weightByteCount: Int, promptTokens: Int,
-        newTokens: Int, _ benchmark: ModelBenchmark
+        newTokens: Int, devices: [DeviceReport], _ benchmark: ModelBenchmark
     ) {
         self.model = model
         self.processor = processor
@@ -47,6 +49,7 @@ struct ModelBenchmarkReport: Encodable {
         prefillTokensPerSecond = Figure(benchmark.prefillSeconds) { Double(promptTokens) / $0 }
         decodeTokensPerSecond = Figure(benchmark.tokenSeconds) { 1 / $0 }
         peakMemoryBytes = PeakMemory.byteCount
+        self.devices = devices.map { DeviceUseReport($0) }
     }
 
     /// The report as lines for people.
