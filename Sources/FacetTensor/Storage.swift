@@ -37,14 +37,16 @@ public final class Storage: @unchecked Sendable {
     ///   - label: names the memory in the error.
     /// - Throws: `.outOfMemory`.
     public convenience init(allocating byteCount: Int, device: DeviceID = .cpu, label: String) throws(TensorError) {
-        try self.init(allocating: byteCount, device: device, label: label, account: nil)
+        try self.init(allocating: byteCount, device: device, label: label, account: nil, isZeroed: true)
     }
 
-    /// Allocates zeroed host memory that counts in `account` as long as this object lives.
+    /// Allocates host memory that counts in `account` as long as this object lives.
     ///
+    /// - Parameter isZeroed: false where all of it is about to be overwritten: its pages are then first touched by
+    ///   whoever writes them.
     /// - Throws: `.outOfMemory` with `label`, by the system or by the account.
     package init(
-        allocating byteCount: Int, device: DeviceID, label: String, account: MemoryAccount?
+        allocating byteCount: Int, device: DeviceID, label: String, account: MemoryAccount?, isZeroed: Bool
     ) throws(TensorError) {
         try account?.take(byteCount, label: label, device: device)
         var pointer: UnsafeMutableRawPointer?
@@ -54,7 +56,7 @@ public final class Storage: @unchecked Sendable {
             account?.giveBack(byteCount)
             throw .outOfMemory(label: label, byteCount: byteCount, device: device)
         }
-        memset(pointer, 0, length)
+        if isZeroed { memset(pointer, 0, length) }
         base = pointer
         owner = nil
         self.account = account

@@ -89,8 +89,15 @@ public final class CPUDevice: Backend {
     // MARK: Memory
 
     public func allocate(_ shape: Shape, _ dtype: DType, label: String) throws(TensorError) -> Tensor {
+        try allocate(shape, dtype, label: label, isZeroed: true)
+    }
+
+    private func allocate(
+        _ shape: Shape, _ dtype: DType, label: String, isZeroed: Bool
+    ) throws(TensorError) -> Tensor {
         let byteCount = shape.elementCount * dtype.byteCount
-        let storage = try Storage(allocating: byteCount, device: device, label: label, account: account)
+        let storage = try Storage(
+            allocating: byteCount, device: device, label: label, account: account, isZeroed: isZeroed)
         return Tensor(storage, shape: shape, dtype: dtype)
     }
 
@@ -141,7 +148,7 @@ public final class CPUDevice: Backend {
             let view = Storage(viewing: bytes, device: device, owner: tensor.storage)
             return Tensor(view, shape: tensor.shape, dtype: tensor.dtype)
         }
-        let copy = try allocate(tensor.shape, tensor.dtype, label: label)
+        let copy = try allocate(tensor.shape, tensor.dtype, label: label, isZeroed: false)
         try enqueue("bind", copy) { (backend) throws(TensorError) in try backend.copy(tensor, into: copy) }
         return copy
     }
