@@ -62,7 +62,7 @@ let package = Package(
         .target(
             name: "FacetEngine",
             dependencies: [
-                "FacetTensor", "FacetCheckpoint", "FacetModel", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetCheckpoint", "FacetPlacement", "FacetModel", "FacetTokenizer", "FacetImage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
@@ -72,8 +72,8 @@ let package = Package(
         .target(
             name: "FacetVerify",
             dependencies: [
-                "FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel",
-                "FacetEngine",
+                "FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement", "FacetTokenizer", "FacetImage",
+                "FacetModel", "FacetEngine",
             ],
             swiftSettings: swiftSettings
         ),
@@ -150,8 +150,8 @@ let package = Package(
         .testTarget(
             name: "FacetEngineTests",
             dependencies: [
-                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetTensor",
-                "FacetTestSupport",
+                "FacetEngine", "FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTokenizer", "FacetImage",
+                "FacetTensor", "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -9,7 +9,8 @@ import Synchronization
 /// yields, and whoever waits at the door enters between steps. Without requests the thread sleeps.
 ///
 /// It does not know where prompts come from (`PromptBuilder`), how rows are chosen (`Scheduler`) or computed
-/// (`Runner`). One step: drop what was cancelled → admit → encode pictures → batch → forward → sample → report.
+/// (`Runner`). One step: drop what was cancelled → admit → encode pictures → enqueue batches until the pipeline is full →
+/// wait for the oldest → sample → report.
 public actor Engine {
     /// How the engine queues and what it keeps.
     public struct Limits: Sendable, Hashable {
@@ -41,6 +42,8 @@ public actor Engine {
     private var requests: [RequestID: ActiveRequest] = [:]
     private var heap = CandidateHeap()
     private var counters = EngineMetrics()
+    // The batches in progress, the oldest first.
+    private var batches: [ForwardBatch] = []
     private var nextID = 0
     private var isRunning = false
     private var isShutDown = false
@@ -66,7 +69,7 @@ public actor Engine {
             limits: SchedulerLimits(
                 maxRows: sizes.maxRows, maxSequences: sizes.maxSequences, pageSize: sizes.pageSize,
                 pageCount: sizes.pageCount, maxImages: sizes.maxImages, maxWaiting: limits.maxWaiting,
-                maxRetained: limits.maxRetained))
+                maxRetained: limits.maxRetained, pipelineDepth: runner.pipelineDepth))
         doorLimit = limits.maxWaiting + sizes.maxSequences
         self.runner = runner
         self.tokenizer = tokenizer
@@ -151,6 +154,9 @@ public actor Engine {
         return metrics
     }
 
+    /// What each device was expected to hold, and what it holds now; empty where nobody knows.
+    public func deviceReports() -> [DeviceReport] { runner.deviceReports() }
+
     // MARK: The loop
 
     private func run() async {
@@ -164,7 +170,8 @@ public actor Engine {
     private func step() -> Bool {
         for id in requests.keys.sorted() where requests[id]?.request.isCancelled == true { end(id, .cancelled) }
         while let admission = scheduler.admitNext() { start(admission) }
-        if let batch = scheduler.next() { compute(batch) }
+        while scheduler.inFlightCount < scheduler.limits.pipelineDepth, let batch = scheduler.next() { begin(batch) }
+        if let batch = batches.first { finish(batch) }
         assert(scheduler.checkIntegrity() == nil, scheduler.checkIntegrity() ?? "")
         return scheduler.hasWork
     }
@@ -196,13 +203,19 @@ public actor Engine {
         logger.debug("image encoded", metadata: ["request": "\(id)", "duration": "\(duration)"])
     }
 
-    private func compute(_ batch: ForwardBatch) {
+    private func begin(_ batch: ForwardBatch) {
         let start = clock.now()
         for id in scheduler.batchIDs { requests[id]?.willCompute(at: start) }
         counters.stepCount += 1
         counters.computedRowCount += batch.rowCount
+        batches.append(batch)
+        do throws(EngineError) { try runner.enqueue(batch) } catch { failBatches(error) }
+    }
+
+    private func finish(_ batch: ForwardBatch) {
         do throws(EngineError) {
-            let logits = try runner.forward(batch)
+            let logits = try runner.collect()
+            batches.removeFirst()
             let (sampled, failed) = sample(logits)
             // Located before the batch is completed: the cache must still be as it was.
             let error = failed.isEmpty ? nil : EngineError.nonFinite(layer: runner.locateNonFinite(batch) ?? "logits")
@@ -210,10 +223,14 @@ public actor Engine {
             if let error { failed.forEach { fail($0, error) } }
             outcomes.forEach { report($0) }
         } catch {
-            let ids = scheduler.batchIDs
-            scheduler.dropBatch()
-            ids.forEach { fail($0, error) }
+            failBatches(error)
         }
+    }
+
+    /// Gives up everything in progress, since a device failed; what waits goes on.
+    private func failBatches(_ error: EngineError) {
+        batches = []
+        for id in scheduler.dropBatches() { fail(id, error) }
     }
 
     /// Chooses the next token of each sampled row; a row without finite logits has none.

@@ -27,6 +27,9 @@ public struct EngineOptions: Sendable, Hashable {
     /// How mapped weights are kept in memory; nil to decide by the memory there is.
     public var residency: WeightResidency?
 
+    /// Whether the largest step is run once after loading, so that measured peaks are those of the worst case.
+    public var profilesMemory = false
+
     /// The engine's queues.
     public var queue = Engine.Limits()
 

@@ -1,9 +1,9 @@
 import FacetCheckpoint
 public import FacetModel
+public import FacetPlacement
 public import FacetTensor
 public import FacetTokenizer
 public import Logging
-import Synchronization
 
 /// How far loading is.
 public struct LoadProgress: Sendable, Hashable {
@@ -27,6 +27,20 @@ public struct LoadProgress: Sendable, Hashable {
 
     /// Bytes of all weights; 0 while unknown.
     public let totalByteCount: Int
+
+    /// Time since weights began to load; zero before.
+    public let elapsed: Duration
+
+    /// Bytes per second so far; nil while nothing has been loaded.
+    public var byteRate: Double? {
+        let seconds = elapsed / .seconds(1)
+        return finishedByteCount > 0 && seconds > 0 ? Double(finishedByteCount) / seconds : nil
+    }
+
+    /// Time until all weights are loaded, at the rate so far; nil while there is none.
+    public var remaining: Duration? {
+        byteRate.map { .seconds(Double(totalByteCount - finishedByteCount) / $0) }
+    }
 }
 
 /// A model that takes requests.
@@ -55,8 +69,14 @@ public struct LoadedModel: Sendable {
     /// Bytes of all weights.
     public let weightByteCount: Int
 
-    /// The memory that was taken besides the weights.
+    /// The memory that was taken besides the weights, as on one device; `devices` has the terms of each.
     public let memory: [MemoryTerm]
+
+    /// Which unit is on which device.
+    public let placement: Placement
+
+    /// What each device was expected to hold, and what it held after loading and profiling.
+    public let devices: [DeviceReport]
 
     /// How long loading took.
     public let loadDuration: Duration
@@ -103,8 +123,24 @@ public struct ModelLoader {
     public func load(
         onto backend: sending any Backend, progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
     ) throws(EngineError) -> LoadedModel {
+        try load(onto: [backend], placement: nil, progress: progress)
+    }
+
+    /// Loads the model onto devices, each unit onto that of its placement.
+    ///
+    /// Every device is asked whether its budget is enough before a weight is read. The devices load at the same time.
+    /// After an error, or when the calling task is cancelled, nothing stays in their memory.
+    /// - Parameters:
+    ///   - devices: compute; they belong to the engine's thread afterwards.
+    ///   - placement: names the devices by their index; nil for everything on the first.
+    ///   - progress: called at every phase and while weights are loaded, on the calling thread.
+    /// - Throws: `EngineError`, with what the layers below report.
+    public func load(
+        onto devices: sending [any Backend], placement: Placement?,
+        progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) throws(EngineError) -> LoadedModel {
         let start = clock.now()
-        progress(LoadProgress(phase: .reading, finishedByteCount: 0, totalByteCount: 0))
+        progress(LoadProgress(phase: .reading, finishedByteCount: 0, totalByteCount: 0, elapsed: .zero))
         let parts = try read()
         let configuration = parts.configuration
         let dtype = try options.activationDType(configuration)
@@ -115,26 +151,61 @@ public struct ModelLoader {
         let prompts = try PromptBuilder(
             tokenizer: parts.tokenizer, configuration: configuration, context: context)
 
-        let source = ReportingSource(parts.checkpoint, progress)
-        let total = source.byteCount
-        let model: GLM4V
+        let placement = placement ?? .single(configuration)
+        let source = parts.checkpoint
+        let weights: [UnitName: UnitWeightSize]
         do {
-            model = try GLM4V(
-                source: source, configuration: configuration, dtype: dtype, backend: backend, residency: residency)
+            try placement.check(configuration, deviceCount: devices.count)
+            weights = try ModelInventory(configuration).weightSizes(in: source)
         } catch { throw .model(error) }
-        progress(LoadProgress(phase: .allocating, finishedByteCount: total, totalByteCount: total))
+        // Without the tensors that published checkpoints hold and nobody loads.
+        let total = weights.values.reduce(0) { $0 + $1.byteCount }
+        let demands = limits.demands(of: placement, configuration: configuration, dtype: dtype, weights: weights)
+        let runner = try Self.runner(
+            source, configuration, dtype, limits, devices, placement, demands, residency, total, clock, progress)
+        if options.profilesMemory { try runner.profile(withPicture: true) }
+        let reports = runner.deviceReports()
         let engine = try Engine(
-            runner: ModelRunner(model, limits: limits, backend: backend), tokenizer: parts.tokenizer,
-            context: context, limits: options.queue, clock: clock, logger: logger)
-        progress(LoadProgress(phase: .ready, finishedByteCount: total, totalByteCount: total))
+            runner: runner, tokenizer: parts.tokenizer, context: context, limits: options.queue, clock: clock,
+            logger: logger)
         let duration = clock.now() - start
+        progress(LoadProgress(phase: .ready, finishedByteCount: total, totalByteCount: total, elapsed: duration))
         logger.info(
             "model loaded",
-            metadata: ["weight_bytes": "\(total)", "dtype": "\(dtype)", "duration": "\(duration)"])
+            metadata: ["weight_bytes": "\(source.byteCount)", "dtype": "\(dtype)", "duration": "\(duration)"])
         return LoadedModel(
             engine: engine, prompts: prompts, tokenizer: parts.tokenizer, configuration: configuration,
-            defaults: parts.defaults, dtype: dtype, residency: residency, weightByteCount: total, memory: memory,
-            loadDuration: duration)
+            defaults: parts.defaults, dtype: dtype, residency: residency, weightByteCount: source.byteCount,
+            memory: memory,
+            placement: placement, devices: reports, loadDuration: duration)
+    }
+
+    /// Loads the weights and takes the memory.
+    private static func runner(
+        _ source: Checkpoint, _ configuration: GLM4VConfiguration, _ dtype: DType, _ limits: ModelLimits,
+        _ devices: sending [any Backend], _ placement: Placement, _ demands: [DeviceDemand],
+        _ residency: WeightResidency, _ total: Int, _ clock: EngineClock,
+        _ progress: @escaping @Sendable (LoadProgress) -> Void
+    ) throws(EngineError) -> sending ModelRunner {
+        let start = clock.now()
+        let model: GLM4V
+        do throws(ModelError) {
+            for demand in demands { try demand.check(devices[demand.device]) }
+            model = try GLM4V(
+                source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement,
+                residency: residency
+            ) { (finished) throws(ModelError) in
+                if Task.isCancelled { throw .loadingCancelled }
+                progress(
+                    LoadProgress(
+                        phase: .binding, finishedByteCount: finished, totalByteCount: total,
+                        elapsed: clock.now() - start))
+            }
+        } catch { throw .model(error) }
+        progress(
+            LoadProgress(
+                phase: .allocating, finishedByteCount: total, totalByteCount: total, elapsed: clock.now() - start))
+        return try ModelRunner(model, limits: limits, demands: demands)
     }
 
     private func read() throws(EngineError) -> Parts {
@@ -192,31 +263,4 @@ public struct ModelLoader {
         let taken = memory.reduce(0) { $0 + $1.byteCount }
         return .automatic(weightByteCount: weightByteCount, memoryByteCount: available - taken)
     }
-}
-
-/// Passes tensors on and reports how many bytes have passed.
-private final class ReportingSource: WeightSource {
-    private let source: Checkpoint
-    private let progress: @Sendable (LoadProgress) -> Void
-    private let finished = Atomic<Int>(0)
-    let byteCount: Int
-
-    init(_ source: Checkpoint, _ progress: @escaping @Sendable (LoadProgress) -> Void) {
-        self.source = source
-        byteCount = source.byteCount
-        self.progress = progress
-    }
-
-    var location: String { source.location }
-    var tensorNames: [String] { source.tensorNames }
-    func stored(_ name: String) -> StoredTensor? { source.stored(name) }
-
-    func tensor(named name: String) throws(CheckpointError) -> Tensor {
-        let tensor = try source.tensor(named: name)
-        let count = finished.add(tensor.byteCount, ordering: .relaxed).newValue
-        progress(LoadProgress(phase: .binding, finishedByteCount: count, totalByteCount: byteCount))
-        return tensor
-    }
-
-    func advise(_ advice: MemoryAdvice, tensors names: [String]) { source.advise(advice, tensors: names) }
 }

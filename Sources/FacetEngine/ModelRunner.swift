@@ -1,111 +1,195 @@
 public import FacetModel
-public import FacetTensor
+import FacetPlacement
+import FacetTensor
 
-/// Runs the real model: weights, cache, scratch memory and picture features on one backend.
+/// Runs the real model: weights, cache, scratch memory and picture features, each on the device of its placement.
 ///
 /// All memory is taken when it is made; nothing allocates tensors afterwards.
 public final class ModelRunner: Runner {
     public let limits: ModelLimits
 
+    public let pipelineDepth: Int
+
     private let model: GLM4V
-    private let backend: any Backend
-    private let workspace: Workspace
-    private let cache: KVCache
-    private let features: FeatureStore
-    private let logits: Logits
+    private let memory: ModelMemory
+    private let demands: [DeviceDemand]
+    private let logits: [Logits]
+    private var inFlight: [Step] = []
+    private var stepCount = 0
+
+    private struct Step {
+        let logits: Logits
+        let end: any DeviceEvent
+    }
 
     /// Takes the memory that a model needs within limits.
     ///
     /// - Parameters:
-    ///   - model: its weights are bound to `backend`.
+    ///   - model: its weights are bound to its devices.
     ///   - limits: every batch keeps to them.
+    ///   - demands: what the placement asks of each device, for reports.
     /// - Throws: `.model` with what does not fit into memory.
-    public init(_ model: GLM4V, limits: ModelLimits, backend: any Backend) throws(EngineError) {
+    public init(_ model: GLM4V, limits: ModelLimits, demands: [DeviceDemand] = []) throws(EngineError) {
         self.model = model
         self.limits = limits
-        self.backend = backend
-        let (configuration, dtype) = (model.configuration, model.dtype)
-        do {
-            workspace = try Workspace(configuration, limits: limits, dtype: dtype, backend: backend)
-            cache = try KVCache(configuration, limits: limits, dtype: dtype, backend: backend)
-            features = try FeatureStore(configuration, limits: limits, dtype: dtype, backend: backend)
-        } catch { throw .model(error) }
-        logits = Logits(capacity: limits.maxSampledRows, vocabularySize: configuration.vocabularySize)
+        self.demands = demands
+        // One batch per device that has decoder layers: more could not run at the same time.
+        pipelineDepth = Set(model.placement.decoder[1...model.configuration.layerCount].map(\.device)).count
+        do { memory = try ModelMemory(for: model, limits: limits) } catch { throw .model(error) }
+        let vocabularySize = model.configuration.vocabularySize
+        logits = (0..<pipelineDepth).map { _ in
+            Logits(capacity: limits.maxSampledRows, vocabularySize: vocabularySize)
+        }
     }
 
     public var vocabularySize: Int { model.configuration.vocabularySize }
 
     public var imageRowCount: Int { model.configuration.imageRowCount }
 
+    // MARK: Pictures
+
     public func prepare(
         _ image: ImageID, pixels: [Float], progress: @escaping (Double) -> Void
     ) throws(EngineError) {
-        let place: Tensor
-        do { place = try features.reserve(image) } catch { throw .model(error) }
         do {
-            try encode(pixels, into: place, progress)
+            try encode(pixels, as: image, progress)
         } catch {
-            features.release(image)
+            memory.features.release(image)
             throw error
         }
     }
 
     private func encode(
-        _ pixels: [Float], into place: Tensor, _ progress: @escaping (Double) -> Void
+        _ pixels: [Float], as image: ImageID, _ progress: @escaping (Double) -> Void
     ) throws(EngineError) {
         // Patch embedding, layers, convolution, projector, begin and end rows.
         let pointCount = Double(model.configuration.vision.layerCount + 4)
         var passed = 0.0
-        try encode(pixels, into: place) { (_, _) throws(TensorError) in
+        try encode(pixels, as: image) { (_, _) throws(TensorError) in
             passed += 1
             progress(min(passed / pointCount, 1))
         }
-        let isBroken = try Self.wrapping { () throws(TensorError) in try backend.containsNonFinite(place) }
+        guard let place = memory.features[image] else { return }
+        let isBroken = try recovering { () throws(TensorError) in
+            try memory.featureDevice.containsNonFinite(place)
+        }
         guard isBroken else { return }
-        let finder = NonFiniteFinder(backend)
-        try encode(pixels, into: place, probe: finder.probe)
+        let finder = NonFiniteFinder(model.devices)
+        try encode(pixels, as: image, probe: finder.probe)
         throw .nonFinite(layer: finder.firstPoint ?? "vision.output")
     }
 
-    private func encode(_ pixels: [Float], into place: Tensor, probe: @escaping Probe) throws(EngineError) {
-        // The pixels' place is scratch memory: it is filled anew for every run.
-        try Self.wrapping { () throws(TensorError) in
-            try pixels.withUnsafeBufferPointer { (pixels) throws(TensorError) in
-                try backend.upload(UnsafeRawBufferPointer(pixels), into: workspace.pixels)
-            }
+    private func encode(_ pixels: [Float], as image: ImageID, probe: @escaping Probe) throws(EngineError) {
+        do { try model.encode(pixels, as: image, memory: memory, probe: probe) } catch {
+            recover()
+            throw .model(error)
         }
-        do {
-            try model.encode(pixels: workspace.pixels, into: place, workspace: workspace, probe: probe)
-        } catch { throw .model(error) }
     }
 
-    public func release(_ image: ImageID) { features.release(image) }
+    public func release(_ image: ImageID) { memory.features.release(image) }
 
-    public func forward(_ batch: ForwardBatch) throws(EngineError) -> Logits {
-        do { try run(batch, probe: nil) } catch { throw .model(error) }
-        let count = batch.sampledRows.count
-        try logits.fill(rowCount: count) { (rows) throws(EngineError) in
-            guard count > 0 else { return }
-            try Self.wrapping { () throws(TensorError) in
-                try backend.download(workspace.logits(rows: count), into: UnsafeMutableRawBufferPointer(rows))
-            }
+    // MARK: Steps
+
+    public func enqueue(_ batch: ForwardBatch) throws(EngineError) {
+        precondition(inFlight.count < pipelineDepth, "\(inFlight.count) batches are in progress")
+        let target = logits[stepCount % pipelineDepth]
+        stepCount += 1
+        do throws(ModelError) { try model.forward(ForwardPass(batch, memory: memory)) } catch {
+            recover()
+            throw .model(error)
         }
-        return logits
+        let count = batch.sampledRows.count
+        let end = try recovering { () throws(TensorError) in
+            try target.fill(rowCount: count) { (rows) throws(TensorError) in
+                guard count > 0 else { return }
+                // The memory outlives the copy: these logits are not touched before they are collected.
+                try memory.outputDevice.enqueueDownload(
+                    memory.logits(rows: count), into: UnsafeMutableRawBufferPointer(rows))
+            }
+            return try lastDevice(count).record()
+        }
+        inFlight.append(Step(logits: target, end: end))
+    }
+
+    /// The device whose queue ends the step: without logits, that of the last layer.
+    private func lastDevice(_ sampledCount: Int) -> any Backend {
+        guard sampledCount == 0 else { return memory.outputDevice }
+        let layers = model.placement.decoder.dropLast(2)
+        return model.devices[layers[layers.endIndex - 1].device]
+    }
+
+    public func collect() throws(EngineError) -> Logits {
+        precondition(!inFlight.isEmpty, "no batch is in progress")
+        let step = inFlight.removeFirst()
+        try recovering { () throws(TensorError) in try step.end.synchronize() }
+        return step.logits
     }
 
     public func locateNonFinite(_ batch: ForwardBatch) -> String? {
-        let finder = NonFiniteFinder(backend)
+        let finder = NonFiniteFinder(model.devices)
         // A second failure here would hide the first: what was found until then is the answer.
-        try? run(batch, probe: finder.probe)
+        do throws(ModelError) {
+            try model.forward(ForwardPass(batch, memory: memory, probe: finder.probe))
+        } catch { return finder.firstPoint }
         return finder.firstPoint
     }
 
-    private static func wrapping<Value>(_ work: () throws(TensorError) -> Value) throws(EngineError) -> Value {
-        do { return try work() } catch { throw .tensor(error) }
+    /// Does work on the devices; after an error every batch in progress is given up.
+    private func recovering<Value>(_ work: () throws(TensorError) -> Value) throws(EngineError) -> Value {
+        do { return try work() } catch {
+            recover()
+            throw .tensor(error)
+        }
     }
 
-    private func run(_ batch: ForwardBatch, probe: Probe?) throws(ModelError) {
-        try model.forward(
-            ForwardPass(batch, workspace: workspace, cache: cache, features: features, probe: probe))
+    private func recover() {
+        inFlight = []
+        model.recover(memory)
+    }
+
+    // MARK: Memory
+
+    public func deviceReports() -> [DeviceReport] {
+        let timings = model.streamTimings
+        return demands.map { demand in
+            let device = model.devices[demand.device]
+            return DeviceReport(
+                device: device.device, demand: demand, predictedByteCount: demand.countedByteCount(on: device),
+                use: device.memoryUse, streaming: timings.first { $0.device == demand.device })
+        }
+    }
+
+    /// Runs the largest work that the limits allow, so that the devices' peaks are those of the worst case.
+    ///
+    /// - Parameter withPicture: whether to encode a picture, too.
+    public func profile(withPicture: Bool) throws(EngineError) {
+        if withPicture && limits.maxImages > 0 {
+            let vision = model.configuration.vision
+            let count = vision.channelCount * vision.imageSize * vision.imageSize
+            let image = ImageID(-1)
+            try prepare(image, pixels: [Float](repeating: 0, count: count)) { _ in }
+            release(image)
+        }
+        _ = try forward(.largest(model.configuration, limits))
+    }
+}
+
+extension ForwardBatch {
+    /// As many rows and sequences as a step may have; sequences share pages, since nobody reads what is computed.
+    static func largest(_ configuration: GLM4VConfiguration, _ limits: ModelLimits) -> ForwardBatch {
+        let room = limits.pagesPerSequence(configuration) * limits.pageSize
+        var batch = ForwardBatch()
+        for sequence in 0..<min(limits.maxSequences, limits.maxRows) {
+            let share = (limits.maxRows - batch.rowCount) / (limits.maxSequences - sequence)
+            let count = Int32(max(1, min(share, room, configuration.positionLimit)))
+            batch.tokenIDs += (0..<count).map { $0 % Int32(configuration.vocabularySize) }
+            batch.positions += 0..<count
+            batch.slots += 0..<count
+            batch.offsets.append(Int32(batch.rowCount))
+            batch.contextLengths.append(count)
+            batch.pages.append((0..<(count + Int32(limits.pageSize) - 1) / Int32(limits.pageSize)).map { $0 })
+            if batch.sampledRows.count < limits.maxSampledRows { batch.sampledRows.append(Int32(batch.rowCount - 1)) }
+        }
+        return batch
     }
 }

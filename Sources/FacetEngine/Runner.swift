@@ -25,13 +25,37 @@ public protocol Runner: AnyObject {
     /// Gives up a picture's features.
     func release(_ image: ImageID)
 
-    /// Runs one step.
-    ///
-    /// - Returns: one row of logits for each of the batch's `sampledRows`; valid until the next call.
-    func forward(_ batch: ForwardBatch) throws(EngineError) -> Logits
+    /// Batches that may be in progress at a time: stages on different devices work on different batches.
+    var pipelineDepth: Int { get }
 
-    /// Runs the last batch again to name the first point whose values are NaN or infinite.
+    /// Begins a step; at most `pipelineDepth` are in progress at a time.
+    ///
+    /// After an error here or in `collect`, no batch is in progress any more.
+    func enqueue(_ batch: ForwardBatch) throws(EngineError)
+
+    /// Waits for the oldest step in progress.
+    ///
+    /// - Returns: one row of logits for each of the batch's `sampledRows`; valid until the next `enqueue`.
+    func collect() throws(EngineError) -> Logits
+
+    /// What each device was expected to hold, and what it holds; empty where nobody knows.
+    func deviceReports() -> [DeviceReport]
+
+    /// Runs a batch that was just collected again to name the first point whose values are NaN or infinite.
     ///
     /// - Returns: the point, such as `hidden.7`; nil when it cannot be told.
     func locateNonFinite(_ batch: ForwardBatch) -> String?
+}
+
+extension Runner {
+    /// Runs one step from beginning to end.
+    ///
+    /// - Returns: as `collect`.
+    public func forward(_ batch: ForwardBatch) throws(EngineError) -> Logits {
+        try enqueue(batch)
+        return try collect()
+    }
+
+    /// Nobody knows.
+    public func deviceReports() -> [DeviceReport] { [] }
 }

@@ -6,10 +6,12 @@ package import FacetModel
 ///
 /// One step is `admitNext` until nil, `next`, the forward pass and sampling elsewhere, `complete`.
 ///
+/// - Several batches may be in progress; they end in the order in which they began. The rows of one prompt may be in
+///   several of them, since no row waits for a sampled token before the prompt's last.
 /// - A request is admitted when the cache has pages for its whole prompt and answer, so nothing fails midway;
 ///   requests are admitted in the order of arrival, and none overtakes another.
 /// - A batch holds one row of every decoding sequence first, then prompt rows, oldest request first, until it is
-///   full. So an answer in progress never waits for a prompt, and a long prompt is computed in chunks.
+///   full. With a pipeline the sequences are shared out among its batches. So an answer in progress never waits for a prompt, and a long prompt is computed in chunks.
 /// - The cache of a finished request is kept. A later request that begins with the same rows takes it over, row
 ///   for row, and computes only what is new. Kept caches give way, least recently used first, when pages are needed.
 package struct Scheduler: Sendable {
@@ -57,7 +59,8 @@ package struct Scheduler: Sendable {
     private var running: [SequenceState] = []
     // Least recently used first.
     private var retained: [RetainedSequence] = []
-    private var inFlight: [Share] = []
+    // The oldest batch first.
+    private var inFlight: [[Share]] = []
 
     /// Makes a scheduler with nothing to do.
     package init(limits: SchedulerLimits) {
@@ -85,11 +88,14 @@ package struct Scheduler: Sendable {
         retained.reduce(pool.freePageCount) { $0 + pool.pages(of: $1.id).count }
     }
 
-    /// The requests of the batch in progress whose logits are sampled, in the order of its `sampledRows`.
-    package var sampledIDs: [RequestID] { inFlight.filter(\.isSampled).map(\.id) }
+    /// Batches in progress.
+    package var inFlightCount: Int { inFlight.count }
 
-    /// The requests of the batch in progress.
-    package var batchIDs: [RequestID] { inFlight.map(\.id) }
+    /// The requests of the oldest batch in progress whose logits are sampled, in the order of its `sampledRows`.
+    package var sampledIDs: [RequestID] { (inFlight.first ?? []).filter(\.isSampled).map(\.id) }
+
+    /// The requests of the newest batch in progress.
+    package var batchIDs: [RequestID] { (inFlight.last ?? []).map(\.id) }
 
     // MARK: Arrival
 
@@ -162,37 +168,47 @@ package struct Scheduler: Sendable {
 
     // MARK: Steps
 
-    /// The next batch, or nil when nothing runs.
+    /// The next batch, or nil when nothing can be computed before a batch in progress is complete.
     ///
-    /// - Precondition: the previous batch was completed or dropped.
+    /// - Precondition: fewer batches are in progress than the pipeline is deep.
     package mutating func next() -> ForwardBatch? {
-        precondition(inFlight.isEmpty, "a batch is still in progress")
+        precondition(inFlight.count < limits.pipelineDepth, "\(inFlight.count) batches are still in progress")
+        // Equal parts, so that no stage of the pipeline stands idle.
+        let mostSequences = (running.count + limits.pipelineDepth - 1) / limits.pipelineDepth
         var batch = ForwardBatch()
-        for sequence in running where sequence.isDecoding { take(1, of: sequence, into: &batch) }
-        for sequence in running where !sequence.isDecoding {
-            let count = min(sequence.pendingCount, limits.maxRows - batch.rowCount)
-            guard count > 0 else { break }
-            take(count, of: sequence, into: &batch)
+        var shares: [Share] = []
+        let ready = running.indices.filter { running[$0].pendingCount > 0 && running[$0].endsKeepingCache == nil }
+        for index in ready where running[index].isDecoding && shares.count < mostSequences {
+            shares.append(take(1, at: index, into: &batch))
         }
-        return batch.rowCount > 0 ? batch : nil
+        for index in ready where !running[index].isDecoding && shares.count < mostSequences {
+            let count = min(running[index].pendingCount, limits.maxRows - batch.rowCount)
+            guard count > 0 else { break }
+            shares.append(take(count, at: index, into: &batch))
+        }
+        guard !shares.isEmpty else { return nil }
+        inFlight.append(shares)
+        return batch
     }
 
-    private mutating func take(_ count: Int, of sequence: SequenceState, into batch: inout ForwardBatch) {
+    private mutating func take(_ count: Int, at index: Int, into batch: inout ForwardBatch) -> Share {
+        let sequence = running[index]
         let isSampled = count == sequence.pendingCount
         batch.append(sequence, rowCount: count, pages: pool.pages(of: sequence.id), pageSize: limits.pageSize)
         if isSampled { batch.sampledRows.append(Int32(batch.rowCount - 1)) }
-        inFlight.append(Share(id: sequence.id, rowCount: count, isSampled: isSampled))
+        running[index].begin(count)
+        return Share(id: sequence.id, rowCount: count, isSampled: isSampled)
     }
 
-    /// Takes the ids sampled from the batch's `sampledRows`, in their order; nil ends a request as failed.
+    /// Takes the ids sampled from the oldest batch's `sampledRows`, in their order; nil ends a request as failed.
     ///
-    /// - Returns: one outcome per request of the batch that did not fail.
+    /// - Returns: one outcome per request of the batch that neither failed nor was ended meanwhile.
     package mutating func complete(_ sampled: [Int32?]) -> [Outcome] {
-        precondition(sampled.count == inFlight.count(where: \.isSampled), "one id for every sampled row")
+        precondition(!inFlight.isEmpty, "no batch is in progress")
+        let shares = inFlight.removeFirst()
+        precondition(sampled.count == shares.count(where: \.isSampled), "one id for every sampled row")
         var ids = sampled[...]
         var outcomes: [Outcome] = []
-        let shares = inFlight
-        inFlight = []
         for share in shares {
             if let outcome = complete(share, sampled: share.isSampled ? ids.removeFirst() : nil) {
                 outcomes.append(outcome)
@@ -203,11 +219,15 @@ package struct Scheduler: Sendable {
 
     private mutating func complete(_ share: Share, sampled: Int32?) -> Outcome? {
         guard let index = running.firstIndex(where: { $0.id == share.id }) else { return nil }
+        running[index].advance(share.rowCount)
+        if let keepingCache = running[index].endsKeepingCache {
+            if running[index].inFlightCount == 0 { remove(at: index, keepingCache: keepingCache) }
+            return nil
+        }
         if share.isSampled && sampled == nil {
             remove(at: index, keepingCache: false)
             return nil
         }
-        running[index].advance(share.rowCount)
         releaseImageIfUnneeded(at: index)
         let generatedBefore = running[index].generated.count
         let finish = sampled.flatMap { running[index].append($0) }
@@ -221,22 +241,33 @@ package struct Scheduler: Sendable {
         )
     }
 
-    /// Gives up the batch in progress: its requests end as failed.
-    package mutating func dropBatch() {
-        let ids = batchIDs
+    /// Gives up all batches in progress: their requests end as failed.
+    ///
+    /// - Returns: the requests.
+    package mutating func dropBatches() -> [RequestID] {
+        let ids = Set(inFlight.joined().map(\.id)).sorted()
         inFlight = []
-        for id in ids { end(id, keepingCache: false) }
+        for id in ids {
+            if let index = running.firstIndex(where: { $0.id == id }) { running[index].abandon() }
+            end(id, keepingCache: false)
+        }
+        return ids
     }
 
     // MARK: Endings
 
     /// Ends a request from outside: cancelled, a stop string, a failure.
     ///
+    /// A request with rows in progress gives up its pages when these are complete.
     /// - Parameter keepingCache: whether what is cached may serve a next turn; false after a failure.
     package mutating func end(_ id: RequestID, keepingCache: Bool) {
-        precondition(inFlight.isEmpty, "a request cannot end while its batch is in progress")
         waiting.removeAll { $0.id == id }
-        if let index = running.firstIndex(where: { $0.id == id }) { remove(at: index, keepingCache: keepingCache) }
+        guard let index = running.firstIndex(where: { $0.id == id }) else { return }
+        if running[index].inFlightCount > 0 {
+            running[index].endsKeepingCache = keepingCache
+        } else {
+            remove(at: index, keepingCache: keepingCache)
+        }
     }
 
     /// Forgets a picture that could not be encoded.
@@ -283,7 +314,7 @@ extension ForwardBatch {
     /// Adds the next rows of a sequence.
     fileprivate mutating func append(_ sequence: SequenceState, rowCount count: Int, pages: [Int32], pageSize: Int) {
         let first = rowCount
-        let range = sequence.cachedCount..<(sequence.cachedCount + count)
+        let range = sequence.nextIndex..<(sequence.nextIndex + count)
         for index in range {
             let (tokenID, position) = sequence.row(index)
             tokenIDs.append(tokenID)

@@ -21,13 +21,17 @@ package struct SchedulerLimits: Sendable, Hashable {
     /// Finished requests whose cache is kept for a next turn; 0 keeps none.
     package var maxRetained: Int
 
+    /// Batches that may be in progress at a time.
+    package var pipelineDepth: Int
+
     /// Describes the limits.
     ///
     /// - Precondition: a batch has room for one row of every sequence.
     package init(
         maxRows: Int, maxSequences: Int, pageSize: Int, pageCount: Int, maxImages: Int, maxWaiting: Int,
-        maxRetained: Int
+        maxRetained: Int, pipelineDepth: Int = 1
     ) {
+        precondition(pipelineDepth > 0, "a pipeline of \(pipelineDepth) batches")
         precondition(maxSequences > 0 && maxRows >= maxSequences, "\(maxRows) rows for \(maxSequences) sequences")
         self.maxRows = maxRows
         self.maxSequences = maxSequences
@@ -36,5 +40,6 @@ package struct SchedulerLimits: Sendable, Hashable {
         self.maxImages = maxImages
         self.maxWaiting = maxWaiting
         self.maxRetained = maxRetained
+        self.pipelineDepth = pipelineDepth
     }
 }

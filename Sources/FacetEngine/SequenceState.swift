@@ -62,6 +62,12 @@ package struct SequenceState: Sendable {
     /// Rows whose keys and values are in the cache.
     package private(set) var cachedCount = 0
 
+    /// Rows behind the cached ones that batches in progress compute.
+    package private(set) var inFlightCount = 0
+
+    /// Whether the cache is kept when the request ends with its last batch in progress; nil while it goes on.
+    package var endsKeepingCache: Bool?
+
     /// Where the picture's features are, once admitted and as long as they are needed.
     package var image: ImageID?
 
@@ -76,8 +82,11 @@ package struct SequenceState: Sendable {
     /// Rows that exist: the prompt's and the generated ones.
     package var knownCount: Int { rows.count + generated.count }
 
-    /// Known rows that are not in the cache yet.
-    package var pendingCount: Int { knownCount - cachedCount }
+    /// Known rows that are neither in the cache nor in progress.
+    package var pendingCount: Int { knownCount - cachedCount - inFlightCount }
+
+    /// Where the next row to compute stands.
+    package var nextIndex: Int { cachedCount + inFlightCount }
 
     /// Whether the prompt is computed and single tokens follow.
     package var isDecoding: Bool { !generated.isEmpty }
@@ -101,11 +110,21 @@ package struct SequenceState: Sendable {
         cachedCount = rowCount
     }
 
-    /// Notes that the next `count` rows are in the cache.
+    /// Notes that a batch computes the next `count` rows.
+    package mutating func begin(_ count: Int) {
+        precondition(count <= pendingCount, "request \(id) computes rows that it does not have")
+        inFlightCount += count
+    }
+
+    /// Notes that the oldest `count` rows in progress are in the cache.
     package mutating func advance(_ count: Int) {
-        precondition(count <= pendingCount, "request \(id) computed rows that it does not have")
+        precondition(count <= inFlightCount, "request \(id) has rows in the cache that nobody computed")
+        inFlightCount -= count
         cachedCount += count
     }
+
+    /// Notes that the rows in progress will not be computed.
+    package mutating func abandon() { inFlightCount = 0 }
 
     /// Takes a sampled id.
     ///

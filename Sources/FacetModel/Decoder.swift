@@ -1,70 +1,84 @@
+import FacetPlacement
 import FacetTensor
 
 /// The text side of the model: token embedding, layers, final norm and output layer.
 package struct Decoder: Sendable {
-    private let embedding: Tensor  // [vocabulary, hidden]
-    private let layers: [DecoderLayer]
-    private let finalNorm: RMSNormWeights
-    private let outputLayer: LinearWeights  // [vocabulary, hidden]
+    private let embedding: Staged<Tensor>  // [vocabulary, hidden]
+    private let layers: [Staged<DecoderLayer>]
+    private let finalNorm: Staged<RMSNormWeights>
+    private let outputLayer: Staged<LinearWeights>  // [vocabulary, hidden]
 
     /// Takes its weights, by name and shape.
     package init(_ weights: Weights, _ configuration: GLM4VConfiguration) throws(ModelError) {
-        let hidden = configuration.hiddenSize
-        embedding = try weights["embedding"].of(.tokenEmbedding)
-            .table("word_embeddings", rows: configuration.vocabularySize, width: hidden)
-        var layers: [DecoderLayer] = []
+        let (hidden, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
+        embedding = try weights["embedding"].staged(.tokenEmbedding) { (weights) throws(ModelError) in
+            try weights.table("word_embeddings", rows: vocabulary, width: hidden)
+        }
+        var layers: [Staged<DecoderLayer>] = []
         for index in 0..<configuration.layerCount {
-            let path = weights["encoder"]["layers"][index].of(.decoderLayer(index))
-            layers.append(try DecoderLayer(path, configuration))
+            let path = weights["encoder"]["layers"][index]
+            layers.append(
+                try path.staged(.decoderLayer(index)) { (weights) throws(ModelError) in
+                    try DecoderLayer(weights, configuration)
+                })
         }
         self.layers = layers
-        finalNorm = try weights["encoder"].of(.outputLayer)
-            .rmsNorm("final_layernorm", width: hidden, epsilon: configuration.normEpsilon)
-        outputLayer = try weights.of(.outputLayer)
-            .linear("output_layer", outputs: configuration.vocabularySize, inputs: hidden)
+        finalNorm = try weights["encoder"].staged(.finalNorm) { (weights) throws(ModelError) in
+            try weights.rmsNorm("final_layernorm", width: hidden, epsilon: configuration.normEpsilon)
+        }
+        outputLayer = try weights.staged(.outputLayer) { (weights) throws(ModelError) in
+            try weights.linear("output_layer", outputs: vocabulary, inputs: hidden)
+        }
     }
 
-    /// Runs a batch and leaves the logits of its sampled rows in the workspace.
-    func callAsFunction(_ pass: ForwardPass, _ rotary: RotaryTable, _ stream: WeightStream?) throws(TensorError) {
-        stream?.enter(.tokenEmbedding)
-        let x = try embed(pass)  // [rows, hidden]: the residual stream
-        try pass.probe?("hidden.0", x)
+    /// Runs a batch and leaves the logits of its sampled rows in the workspace of the output layer's device.
+    func callAsFunction(
+        _ pass: ForwardPass, _ traversal: Traversal, _ rotary: [RotaryTable?]
+    ) throws(TensorError) {
+        var x = try embed(pass, traversal)  // [rows, hidden]: the residual stream
+        try traversal.probe?("hidden.0", x)
         for (index, layer) in layers.enumerated() {
-            stream?.enter(.decoderLayer(index))
-            try layer(x, pass, cache: pass.cache[index], rotary)
-            try pass.probe?("hidden.\(index + 1)", x)
+            let place = try traversal.enter(.decoderLayer(index))
+            x = try traversal.bring(x, to: place, \.decoder.hidden)
+            try layer[place.slot](x, pass.step(at: place, rotary), cache: pass.cache[index])
+            try traversal.probe?("hidden.\(index + 1)", x)
         }
-        stream?.enter(.outputLayer)
-        try writeLogits(x, pass)
-        stream?.finish()
+        try writeLogits(x, pass, traversal)
+        traversal.advice?.finish()
     }
 
     /// Embedded tokens with the pictures' rows put in their places.
-    private func embed(_ pass: ForwardPass) throws(TensorError) -> Tensor {
-        let x = pass.workspace.tensor(\.decoder.hidden, rows: pass.batch.rowCount)
-        try pass.backend.gatherRows(embedding, pass.tokenIDs, into: x)
+    private func embed(_ pass: ForwardPass, _ traversal: Traversal) throws(TensorError) -> Tensor {
+        let place = try traversal.enter(.tokenEmbedding)
+        let x = place.workspace.tensor(\.decoder.hidden, rows: pass.batch.rowCount)
+        try place.backend.gatherRows(embedding[place.slot], pass.integers(at: place).tokenIDs, into: x)
         for splice in pass.splices {
-            try pass.backend.copy(splice.features, into: x.rows(splice.rows))
+            try place.backend.copy(splice.features, into: x.rows(splice.rows))
         }
         return x
     }
 
     /// The final norm and the output layer see only the rows that are sampled.
-    private func writeLogits(_ x: Tensor, _ pass: ForwardPass) throws(TensorError) {
-        let backend = pass.backend
-        if let probe = pass.probe {
-            let normalized = pass.workspace.tensor(\.decoder.normalized, rows: x.rowCount)
-            try backend.rmsNorm(x, finalNorm, into: normalized)
+    private func writeLogits(_ x: Tensor, _ pass: ForwardPass, _ traversal: Traversal) throws(TensorError) {
+        let count = pass.batch.sampledRows.count
+        guard count > 0 || traversal.probe != nil else { return }
+        var place = try traversal.enter(.finalNorm)
+        let norm = finalNorm[place.slot]
+        let x = try traversal.bring(x, to: place, \.decoder.hidden)
+        if let probe = traversal.probe {
+            let normalized = place.workspace.tensor(\.decoder.normalized, rows: x.rowCount)
+            try place.backend.rmsNorm(x, norm, into: normalized)
             try probe("final_layernorm", normalized)
         }
-        let count = pass.batch.sampledRows.count
         guard count > 0 else { return }
-        let sampled = pass.workspace.tensor(\.decoder.sampled, rows: count)  // [sampled, hidden]
-        let logits = pass.workspace.logits(rows: count)  // [sampled, vocabulary], float32
-        try backend.gatherRows(x, pass.sampledRows, into: sampled)
-        try backend.rmsNorm(sampled, finalNorm, into: sampled)
-        try backend.linear(sampled, outputLayer, epilogue: .store, into: logits)
-        try pass.probe?("logits", logits)
+        var sampled = place.workspace.tensor(\.decoder.sampled, rows: count)  // [sampled, hidden]
+        try place.backend.gatherRows(x, pass.integers(at: place).sampledRows, into: sampled)
+        try place.backend.rmsNorm(sampled, norm, into: sampled)
+        place = try traversal.enter(.outputLayer)
+        sampled = try traversal.bring(sampled, to: place, \.decoder.sampled)
+        let logits = place.workspace.logits(rows: count)  // [sampled, vocabulary], float32
+        try place.backend.linear(sampled, outputLayer[place.slot], epilogue: .store, into: logits)
+        try traversal.probe?("logits", logits)
     }
 }
 
@@ -84,11 +98,9 @@ struct DecoderLayer: Sendable {
     }
 
     /// Advances the residual stream `x`, `[rows, hidden]`, by one layer.
-    func callAsFunction(
-        _ x: Tensor, _ pass: ForwardPass, cache: KVLayerCache, _ rotary: RotaryTable
-    ) throws(TensorError) {
-        try attention(addingTo: x, pass, cache: cache, rotary)
-        try feedForward(addingTo: x, pass)
+    func callAsFunction(_ x: Tensor, _ step: DecoderStep, cache: KVLayerCache) throws(TensorError) {
+        try attention(addingTo: x, step, cache: cache)
+        try feedForward(addingTo: x, step)
     }
 }
 
@@ -111,19 +123,18 @@ struct CausalAttention: Sendable {
     }
 
     /// Adds the block's output for the residual stream `x`, `[rows, hidden]`, to it.
-    func callAsFunction(
-        addingTo x: Tensor, _ pass: ForwardPass, cache: KVLayerCache, _ rotary: RotaryTable
-    ) throws(TensorError) {
-        let workspace = pass.workspace
+    func callAsFunction(addingTo x: Tensor, _ step: DecoderStep, cache: KVLayerCache) throws(TensorError) {
+        let workspace = step.workspace
         let rows = x.rowCount
         let query = workspace.tensor(\.decoder.query, rows: rows)  // [rows, heads · headDimension]
         let attended = workspace.tensor(\.decoder.attended, rows: rows)  // as query
-        try pass.backend.attentionInput(
-            x, norm: norm, projection: projection, shape: shape, rotary: rotary, positions: pass.positions,
-            slots: pass.slots, cache: cache, normalized: workspace.tensor(\.decoder.normalized, rows: rows),
+        try step.backend.attentionInput(
+            x, norm: norm, projection: projection, shape: shape, rotary: step.rotary,
+            positions: step.integers.positions, slots: step.integers.slots, cache: cache,
+            normalized: workspace.tensor(\.decoder.normalized, rows: rows),
             qkv: workspace.tensor(\.decoder.projection, rows: rows), into: query)
-        try pass.backend.pagedAttention(query, shape: shape, cache: cache, layout: pass.layout, into: attended)
-        try pass.backend.linear(attended, output, epilogue: .addResidual, into: x)
+        try step.backend.pagedAttention(query, shape: shape, cache: cache, layout: step.integers.layout, into: attended)
+        try step.backend.linear(attended, output, epilogue: .addResidual, into: x)
     }
 }
 
@@ -142,12 +153,12 @@ struct FeedForward: Sendable {
     }
 
     /// Adds the block's output for the residual stream `x`, `[rows, hidden]`, to it.
-    func callAsFunction(addingTo x: Tensor, _ pass: ForwardPass) throws(TensorError) {
-        let workspace = pass.workspace
+    func callAsFunction(addingTo x: Tensor, _ step: DecoderStep) throws(TensorError) {
+        let workspace = step.workspace
         let narrow = workspace.tensor(\.decoder.narrow, rows: x.rowCount)  // [rows, intermediate]
-        try pass.backend.feedForwardInput(
+        try step.backend.feedForwardInput(
             x, norm: norm, projection: gateUp, normalized: workspace.tensor(\.decoder.normalized, rows: x.rowCount),
             gateUp: workspace.tensor(\.decoder.gateUp, rows: x.rowCount), into: narrow)
-        try pass.backend.linear(narrow, down, epilogue: .addResidual, into: x)
+        try step.backend.linear(narrow, down, epilogue: .addResidual, into: x)
     }
 }

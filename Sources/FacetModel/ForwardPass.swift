@@ -1,19 +1,15 @@
+import FacetPlacement
 import FacetTensor
 
-/// What one forward may use: the checked batch with its integers on the device, and all memory it works in.
+/// What one forward may use: the checked batch with its integers on the devices, and all memory it works in.
 public struct ForwardPass {
     /// The work.
     public let batch: ForwardBatch
 
-    let workspace: Workspace
-    let cache: KVCache
+    let memory: ModelMemory
     let probe: Probe?
     let splices: [Splice]
-    let tokenIDs: Tensor  // [rows], int32
-    let positions: Tensor  // [rows], int32
-    let slots: Tensor  // [rows], int32
-    let sampledRows: Tensor  // [sampled], int32
-    let layout: SequenceLayout
+    private let integers: [DeviceIntegers?]  // one per device, nil where no unit needs them
 
     /// Rows of a picture and where they go.
     struct Splice {
@@ -21,24 +17,70 @@ public struct ForwardPass {
         let rows: Range<Int>
     }
 
-    /// Checks a batch and hands its integers to the device.
+    /// Checks a batch and hands its integers to the devices of the decoder.
     ///
     /// - Parameter probe: sees the tensors at every named point; slows the forward down.
     /// - Throws: `.invalidBatch`, `.unknownImage`, `.tensor`.
-    public init(
-        _ batch: ForwardBatch, workspace: Workspace, cache: KVCache, features: FeatureStore, probe: Probe? = nil
-    ) throws(ModelError) {
-        try batch.validate(workspace.configuration, workspace.limits)
+    public init(_ batch: ForwardBatch, memory: ModelMemory, probe: Probe? = nil) throws(ModelError) {
+        try batch.validate(memory.configuration, memory.limits)
         self.batch = batch
-        self.workspace = workspace
-        self.cache = cache
+        self.memory = memory
         self.probe = probe
         var splices: [Splice] = []
         for span in batch.imageSpans {
-            guard let rows = features[span.image] else { throw .unknownImage(span.image) }
+            guard let rows = memory.features[span.image] else { throw .unknownImage(span.image) }
             splices.append(Splice(features: rows.rows(span.featureRows), rows: span.rows))
         }
         self.splices = splices
+        let needed = Set(memory.placement.decoder.dropLast().map(\.device))
+        integers = try mappingTensorError { () throws(TensorError) in
+            var integers: [DeviceIntegers?] = []
+            for device in memory.devices.indices {
+                integers.append(
+                    needed.contains(device) ? try DeviceIntegers(batch, memory.workspace(on: device)) : nil)
+            }
+            return integers
+        }
+    }
+
+    /// Keys and values.
+    var cache: KVCache { memory.cache }
+
+    /// The batch's integers on a device of the decoder.
+    func integers(at place: Place) -> DeviceIntegers {
+        guard let integers = integers[place.device] else {
+            preconditionFailure("device \(place.device) has no unit of the decoder")
+        }
+        return integers
+    }
+
+    /// What a decoder layer may use on its device.
+    func step(at place: Place, _ rotary: [RotaryTable?]) -> DecoderStep {
+        guard let table = rotary[place.device] else {
+            preconditionFailure("device \(place.device) has no decoder layer")
+        }
+        return DecoderStep(
+            backend: place.backend, workspace: place.workspace, integers: integers(at: place), rotary: table)
+    }
+}
+
+/// What a decoder layer may use on its device during one forward.
+struct DecoderStep {
+    let backend: any Backend
+    let workspace: Workspace
+    let integers: DeviceIntegers
+    let rotary: RotaryTable
+}
+
+/// A batch's integers on one device.
+struct DeviceIntegers {
+    let tokenIDs: Tensor  // [rows], int32
+    let positions: Tensor  // [rows], int32
+    let slots: Tensor  // [rows], int32
+    let sampledRows: Tensor  // [sampled], int32
+    let layout: SequenceLayout
+
+    init(_ batch: ForwardBatch, _ workspace: Workspace) throws(TensorError) {
         var integers = BatchIntegers(workspace.tensor(\.decoder.integers))
         let width = batch.pages.map(\.count).max() ?? 0
         tokenIDs = integers.append(batch.tokenIDs)
@@ -50,12 +92,9 @@ public struct ForwardPass {
             deviceOffsets: integers.append(batch.offsets),
             deviceContextLengths: integers.append(batch.contextLengths),
             devicePageTable: integers.append(table: batch.pages, width: width))
-        let packed = integers
-        try mappingTensorError { () throws(TensorError) in try packed.upload(workspace.backend) }
+        try workspace.reclaim()
+        try integers.upload(workspace.backend)
     }
-
-    /// The backend that runs the forward.
-    var backend: any Backend { workspace.backend }
 }
 
 /// Packs the arrays of a batch into one int32 buffer, so that a step costs one upload.

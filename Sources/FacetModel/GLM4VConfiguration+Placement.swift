@@ -24,7 +24,7 @@ extension GLM4VConfiguration {
 
     /// One unit of a kind: its matrices may be quantized, the rest may not.
     private func unit(_ kind: UnitKind, _ declarations: [WeightDeclaration]) -> PlacementUnit {
-        let own = declarations.filter { $0.unitKind == kind && $0.isOfFirstLayer }
+        let own = declarations.filter { $0.unit.kind == kind && $0.isOfFirstLayer }
         let linears = kind.hasLinears ? own.filter { $0.role == .matrix && $0.shape.rank == 2 } : []
         let others = own.reduce(0) { $0 + $1.shape.elementCount } - linears.reduce(0) { $0 + $1.shape.elementCount }
         let frequencies = kind == .tokenEmbedding ? rotatedDimension / 2 : 0
@@ -40,18 +40,6 @@ extension UnitKind {
 }
 
 extension WeightDeclaration {
-    /// The kind of placeable unit that the tensor belongs to; the norm before the output layer is one of its own.
-    fileprivate var unitKind: UnitKind {
-        switch unit {
-        case .patchEmbedding: .patchEmbedding
-        case .visionLayer: .visionLayer
-        case .projector: .projector
-        case .tokenEmbedding: .tokenEmbedding
-        case .decoderLayer: .decoderLayer
-        case .outputLayer: shape.rank == 1 ? .finalNorm : .outputLayer
-        }
-    }
-
     /// Whether the tensor stands for its unit: all layers are alike, so the first one does.
     fileprivate var isOfFirstLayer: Bool {
         switch unit {

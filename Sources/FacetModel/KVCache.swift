@@ -1,3 +1,4 @@
+public import FacetPlacement
 public import FacetTensor
 
 /// Keys and values of every decoder layer, in pages that sequences share out among themselves.
@@ -12,16 +13,30 @@ public final class KVCache {
 
     private let layers: [KVLayerCache]
 
-    /// Allocates the pages, zeroed.
+    /// Allocates the pages on one device, zeroed.
+    ///
+    /// - Parameter dtype: type of the activations.
+    /// - Throws: `.tensor(.outOfMemory)` with the layer.
+    public convenience init(
+        _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend
+    ) throws(ModelError) {
+        let placement = Placement.single(
+            visionLayers: configuration.vision.layerCount, decoderLayers: configuration.layerCount)
+        try self.init(configuration, limits: limits, dtype: dtype, devices: [backend], placement: placement)
+    }
+
+    /// Allocates each layer's pages on the device of the layer, zeroed.
     ///
     /// - Parameter dtype: type of the activations.
     /// - Throws: `.tensor(.outOfMemory)` with the layer.
     public init(
-        _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend
+        _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, devices: [any Backend],
+        placement: Placement
     ) throws(ModelError) {
         let shape = Self.shape(configuration, limits)
         var layers: [KVLayerCache] = []
         for index in 0..<configuration.layerCount {
+            let backend = devices[placement[.decoderLayer(index)].device]
             let layer = try mappingTensorError { () throws(TensorError) in
                 KVLayerCache(
                     keys: try backend.allocate(shape, dtype, label: "keys of decoder layer \(index)"),

@@ -39,6 +39,12 @@ public enum ModelError: Error, Sendable, Hashable {
     case unknownImage(ImageID)
     /// Every slot for picture features is taken.
     case noFeatureSlot(limit: Int)
+    /// A placement does not fit the model or the list of devices.
+    case placementMismatch(reason: String)
+    /// A device has less memory than a placement asks of it.
+    case deviceTooSmall(device: DeviceID, needed: Int, available: Int, largest: MemoryTerm)
+    /// Loading was given up from outside.
+    case loadingCancelled
     /// The checkpoint could not be read.
     case checkpoint(CheckpointError)
     /// A tensor operation failed.
@@ -90,6 +96,12 @@ extension ModelError: CustomStringConvertible {
             "The features of picture \(image.rawValue) are not there; encode it first."
         case .noFeatureSlot(let limit):
             "All \(limit) places for encoded pictures are taken; release one or raise the limit."
+        case .placementMismatch(let reason): "The placement does not fit: \(reason); make a plan for this model."
+        case .deviceTooSmall(let device, let needed, let available, let largest):
+            "\(device) needs \(needed) bytes, but has \(available), which is \(needed - available) too few; "
+                + "most of it, \(largest.byteCount) bytes, is for '\(largest.name)': move units to another device, or lower "
+                + "the context length or the batch size."
+        case .loadingCancelled: "Loading was cancelled; nothing is left in memory."
         case .checkpoint(let error): error.description
         case .tensor(let error): error.description
         }

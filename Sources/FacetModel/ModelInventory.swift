@@ -1,3 +1,4 @@
+public import FacetPlacement
 import FacetTensor
 
 /// Which tensors a configuration calls for; found by assembling the model without any weights.
@@ -18,8 +19,18 @@ public struct ModelInventory: Sendable {
     public var parameterCount: Int { declarations.reduce(0) { $0 + $1.shape.elementCount } }
 
     /// The names of each unit's tensors.
-    var namesByUnit: [ModelUnit: [String]] {
+    var namesByUnit: [UnitName: [String]] {
         Dictionary(grouping: declarations, by: \.unit).mapValues { $0.map(\.name) }
+    }
+
+    /// How many bytes each unit's weights take, as they are stored in a source.
+    ///
+    /// Tensors that the source lacks count as nothing.
+    public func weightSizes(in source: any WeightSource) -> [UnitName: UnitWeightSize] {
+        namesByUnit.mapValues { names in
+            let packing = UnitPacking(names, in: source)
+            return UnitWeightSize(byteCount: packing.tensorByteCount, packedByteCount: packing.byteCount)
+        }
     }
 }
 
@@ -46,6 +57,8 @@ private final class WeightSurvey: WeightBinder {
         declarations.append(declaration)
         return empty
     }
+
+    func alternatives(for unit: UnitName) -> [any WeightBinder] { [self] }
 }
 
 /// A source compared with what a configuration calls for, without reading weights.

@@ -1,3 +1,4 @@
+public import FacetPlacement
 public import FacetTensor
 
 /// How much a model may be asked to do at once: what all memory is sized by before the first token.
@@ -68,15 +69,28 @@ public struct ModelLimits: Sendable, Hashable {
     /// These are the sizes that are allocated, not estimates.
     /// - Parameter dtype: type of the activations and of the cache.
     public func byteCounts(configuration: GLM4VConfiguration, dtype: DType) -> [MemoryTerm] {
-        let layout = WorkspaceLayout(configuration, self, dtype)
-        let cache = 2 * configuration.layerCount * KVCache.shape(configuration, self).elementCount * dtype.byteCount
+        byteCounts(configuration: configuration, dtype: dtype, units: Set(UnitName.allUnits(of: configuration)))
+    }
+
+    /// Every block of memory that a device with some of the units takes besides weights, in bytes.
+    ///
+    /// The cache lies with its layers, pictures' features with the token embedding, a rotary table with any layer.
+    /// - Parameters:
+    ///   - dtype: type of the activations and of the cache.
+    ///   - units: the units that the device computes.
+    public func byteCounts(
+        configuration: GLM4VConfiguration, dtype: DType, units: Set<UnitName>
+    ) -> [MemoryTerm] {
+        let layout = WorkspaceLayout(configuration, self, dtype, units: units)
+        let layerCount = units.count(where: \.isDecoderLayer)
+        let cache = 2 * layerCount * KVCache.shape(configuration, self).elementCount * dtype.byteCount
         let feature = FeatureStore.shape(configuration).elementCount * dtype.byteCount
         let table = configuration.positionLimit * configuration.rotatedDimension * DType.float32.byteCount
         return [
             MemoryTerm(name: "workspace", byteCount: layout.byteCount),
             MemoryTerm(name: "key/value cache", byteCount: cache),
-            MemoryTerm(name: "picture features", byteCount: maxImages * feature),
-            MemoryTerm(name: "rotary table", byteCount: table),
+            MemoryTerm(name: "picture features", byteCount: units.contains(.tokenEmbedding) ? maxImages * feature : 0),
+            MemoryTerm(name: "rotary table", byteCount: layerCount > 0 ? table : 0),
         ]
     }
 }
@@ -88,4 +102,10 @@ public struct MemoryTerm: Sendable, Hashable {
 
     /// Its length.
     public let byteCount: Int
+
+    /// Names a block of memory.
+    public init(name: String, byteCount: Int) {
+        self.name = name
+        self.byteCount = byteCount
+    }
 }

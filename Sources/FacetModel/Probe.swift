@@ -18,15 +18,20 @@ public final class NonFiniteFinder {
     /// The first such point; nil as long as all values were finite.
     public private(set) var firstPoint: String?
 
-    private let backend: any Backend
+    private let devices: [any Backend]
 
-    /// Makes a finder that checks on the device of `backend`.
-    public init(_ backend: any Backend) { self.backend = backend }
+    /// Makes a finder that checks each tensor on its device.
+    public init(_ devices: [any Backend]) { self.devices = devices }
+
+    /// Makes a finder for a model on one device.
+    public convenience init(_ backend: any Backend) { self.init([backend]) }
 
     /// The probe to hand to a forward.
     public var probe: Probe {
         { point, tensor throws(TensorError) in
-            if self.firstPoint == nil, try self.backend.containsNonFinite(tensor) { self.firstPoint = point }
+            guard self.firstPoint == nil, let device = self.devices.first(where: { $0.device == tensor.device })
+            else { return }
+            if try device.containsNonFinite(tensor) { self.firstPoint = point }
         }
     }
 }

@@ -1,4 +1,19 @@
+import FacetPlacement
 import FacetTensor
+
+extension Staged<Projector> {
+    /// Writes the features of a picture into `features`, which may be on another device.
+    ///
+    /// - Parameter x: the tower's output, on any device.
+    func callAsFunction(_ x: Tensor, into features: Tensor, _ traversal: Traversal) throws(TensorError) {
+        let place = try traversal.enter(.projector)
+        let x = try traversal.bring(x, to: place, \.vision.hidden)
+        let isHere = features.device == place.backend.device
+        let output = isHere ? features : place.workspace.tensor(\.vision.features)
+        try self[place.slot](x, into: output, VisionPass(place, probe: traversal.probe))
+        if !isHere { try traversal.hop(output, into: features, on: traversal.memory.featureDevice) }
+    }
+}
 
 /// From the tower's rows to rows of the decoder: 2 × 2 convolution, gated adapter, begin and end rows, scaling.
 package struct Projector: Sendable {
@@ -19,7 +34,6 @@ package struct Projector: Sendable {
     /// Takes its weights, by name and shape.
     package init(_ weights: Weights, _ configuration: GLM4VConfiguration) throws(ModelError) {
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
-        let weights = weights.of(.projector)
         let adapter = weights["linear_proj"]
         gridSize = configuration.vision.gridSize
         scalingFactor = configuration.vision.scalingFactor
@@ -37,7 +51,7 @@ package struct Projector: Sendable {
     /// Writes the features of a picture into `features`, `[patches / 4 + 2, hidden]`.
     ///
     /// - Parameter x: the tower's output, `[1 + patches, width]`; the class token is dropped.
-    func callAsFunction(_ x: Tensor, into features: Tensor, _ pass: VisionPass) throws(TensorError) {
+    fileprivate func callAsFunction(_ x: Tensor, into features: Tensor, _ pass: VisionPass) throws(TensorError) {
         let last = features.rowCount - 1
         let convolved = try convolve(x.rows(1..<x.rowCount), pass)
         for tile in pass.tiles(of: convolved.rowCount) {

@@ -1,10 +1,17 @@
+import FacetPlacement
 import FacetTensor
 
-/// What encoding one picture may use.
+/// What the units on one device may use to encode a picture.
 struct VisionPass {
     let backend: any Backend
     let workspace: Workspace
     let probe: Probe?
+
+    init(_ place: Place, probe: Probe?) {
+        backend = place.backend
+        workspace = place.workspace
+        self.probe = probe
+    }
 
     /// The rows of `count` in steps that fit the tiled scratch buffers.
     func tiles(of count: Int) -> [Range<Int>] {
@@ -15,31 +22,39 @@ struct VisionPass {
 
 /// The vision transformer: pixels to one row per patch, and the class token in front.
 package struct VisionTower: Sendable {
-    private let embedding: PatchEmbedding
-    private let layers: [VisionLayer]
+    private let embedding: Staged<PatchEmbedding>
+    private let layers: [Staged<VisionLayer>]
 
     /// Takes its weights, by name and shape.
     package init(_ weights: Weights, _ configuration: VisionConfiguration) throws(ModelError) {
-        embedding = try PatchEmbedding(weights["patch_embedding"].of(.patchEmbedding), configuration)
-        var layers: [VisionLayer] = []
+        embedding = try weights["patch_embedding"].staged(.patchEmbedding) { (weights) throws(ModelError) in
+            try PatchEmbedding(weights, configuration)
+        }
+        var layers: [Staged<VisionLayer>] = []
         for index in 0..<configuration.layerCount {
-            let path = weights["transformer"]["layers"][index].of(.visionLayer(index))
-            layers.append(try VisionLayer(path, configuration))
+            let path = weights["transformer"]["layers"][index]
+            layers.append(
+                try path.staged(.visionLayer(index)) { (weights) throws(ModelError) in
+                    try VisionLayer(weights, configuration)
+                })
         }
         self.layers = layers
     }
 
-    /// Encodes `pixels`, `[1, channels, side, side]` float32; returns the workspace's `[1 + patches, width]`.
+    /// Encodes `pixels`, channels first; returns `[1 + patches, width]` on the device of the last layer.
     ///
     /// There is no norm after the last layer.
-    func callAsFunction(_ pixels: Tensor, _ pass: VisionPass, _ stream: WeightStream?) throws(TensorError) -> Tensor {
-        stream?.enter(.patchEmbedding)
-        let x = try embedding(pixels, pass)
-        try pass.probe?("vision.patch_embedding", x)
+    func callAsFunction(_ pixels: [Float], _ traversal: Traversal) throws(TensorError) -> Tensor {
+        var place = try traversal.enter(.patchEmbedding)
+        try place.workspace.reclaim()
+        try place.backend.upload(pixels, into: place.workspace.pixels)
+        var x = try embedding[place.slot](place.workspace.pixels, VisionPass(place, probe: traversal.probe))
+        try traversal.probe?("vision.patch_embedding", x)
         for (index, layer) in layers.enumerated() {
-            stream?.enter(.visionLayer(index))
-            try layer(x, pass)
-            try pass.probe?("vision.layers.\(index)", x)
+            place = try traversal.enter(.visionLayer(index))
+            x = try traversal.bring(x, to: place, \.vision.hidden)
+            try layer[place.slot](x, VisionPass(place, probe: traversal.probe))
+            try traversal.probe?("vision.layers.\(index)", x)
         }
         return x
     }

@@ -1,4 +1,5 @@
 import FacetCheckpoint
+package import FacetPlacement
 package import FacetTensor
 
 /// Binds declared tensors from a source to a backend, each checked for name, shape and dtype.
@@ -17,12 +18,23 @@ package final class WeightLoader: WeightBinder {
     ) throws(ModelError) -> LinearWeights {
         let matrix = try fetch(weight).reshaped([outputs, inputs])
         let summand: Tensor? = if let bias { try fetch(bias) } else { nil }
-        return try mappingTensorError { () throws(TensorError) in try backend.bind(weight: matrix, bias: summand) }
+        return try naming(weight) { () throws(TensorError) in try backend.bind(weight: matrix, bias: summand) }
     }
 
     package func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
         let stored = try fetch(declaration).reshaped(shape)
-        return try mappingTensorError { () throws(TensorError) in try backend.bind(parameter: stored) }
+        return try naming(declaration) { () throws(TensorError) in try backend.bind(parameter: stored) }
+    }
+
+    package func alternatives(for unit: UnitName) -> [any WeightBinder] { [self] }
+
+    /// Puts the tensor's name into an error about memory: the backend does not know it.
+    private func naming<Value>(
+        _ declaration: WeightDeclaration, _ work: () throws(TensorError) -> Value
+    ) throws(ModelError) -> Value {
+        do { return try work() } catch .outOfMemory(_, let byteCount, let device) {
+            throw .tensor(.outOfMemory(label: declaration.name, byteCount: byteCount, device: device))
+        } catch { throw .tensor(error) }
     }
 
     private func fetch(_ declaration: WeightDeclaration) throws(ModelError) -> Tensor {

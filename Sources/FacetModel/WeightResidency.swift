@@ -1,5 +1,6 @@
 import Dispatch
 import FacetCheckpoint
+import FacetPlacement
 
 /// How weights that are mapped from files are kept in memory.
 public enum WeightResidency: String, Sendable, Hashable, CaseIterable {
@@ -23,18 +24,18 @@ public enum WeightResidency: String, Sendable, Hashable, CaseIterable {
 /// The kernel is advised on a queue of its own, since starting to read can wait for the disk.
 package final class WeightStream: Sendable {
     private let source: any WeightSource
-    private let names: [ModelUnit: [String]]
-    private let next: [ModelUnit: ModelUnit]
-    private let previous: [ModelUnit: ModelUnit]
-    private let last: ModelUnit
+    private let names: [UnitName: [String]]
+    private let next: [UnitName: UnitName]
+    private let previous: [UnitName: UnitName]
+    private let last: UnitName
     private let queue = DispatchQueue(label: "facet.weights", qos: .userInitiated)
 
     /// Prepares to follow the model's units through `source`.
     package init(_ source: any WeightSource, _ inventory: ModelInventory, _ configuration: GLM4VConfiguration) {
         self.source = source
         names = inventory.namesByUnit
-        let vision = ModelUnit.visionUnits(of: configuration)
-        let decoder = ModelUnit.decoderUnits(of: configuration)
+        let vision = UnitName.visionUnits(of: configuration)
+        let decoder = UnitName.decoderUnits(of: configuration)
         // Pictures are followed by a prompt; each decoder step by another one. The token embedding is never read
         // ahead: a step touches a few of its rows only.
         let layers = decoder.dropFirst()
@@ -48,7 +49,7 @@ package final class WeightStream: Sendable {
     }
 
     /// Says that the computation has reached a unit.
-    func enter(_ unit: ModelUnit) {
+    func enter(_ unit: UnitName) {
         advise(.dontNeed, previous[unit])
         // With one layer the next unit is the present one.
         if next[unit] != unit { advise(.willNeed, next[unit]) }
@@ -60,7 +61,7 @@ package final class WeightStream: Sendable {
     /// Says that a step is done.
     func finish() { advise(.dontNeed, last) }
 
-    private func advise(_ advice: MemoryAdvice, _ unit: ModelUnit?) {
+    private func advise(_ advice: MemoryAdvice, _ unit: UnitName?) {
         guard let unit, let names = names[unit] else { return }
         let source = source
         queue.async { source.advise(advice, tensors: names) }

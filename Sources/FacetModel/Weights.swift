@@ -1,3 +1,4 @@
+public import FacetPlacement
 public import FacetTensor
 
 /// One tensor that the model needs.
@@ -24,7 +25,7 @@ public struct WeightDeclaration: Sendable, Hashable {
     public let role: Role
 
     /// The unit that uses it.
-    public let unit: ModelUnit
+    public let unit: UnitName
 }
 
 /// Turns declarations into tensors: by loading them, or by only writing them down.
@@ -36,6 +37,19 @@ package protocol WeightBinder: AnyObject {
 
     /// A parameter, seen as `shape`.
     func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor
+
+    /// Binders for every place that the weights of a unit may be in: one, or one per staging buffer.
+    func alternatives(for unit: UnitName) throws(ModelError) -> [any WeightBinder]
+}
+
+/// What a unit computes with, once for every place that its weights may be in.
+struct Staged<Layer: Sendable>: Sendable {
+    private let alternatives: [Layer]
+
+    init(_ alternatives: [Layer]) { self.alternatives = alternatives }
+
+    /// The layer whose weights are in a staging buffer; 0 for the only one.
+    subscript(slot: Int) -> Layer { alternatives[slot] }
 }
 
 /// A path into the checkpoint: `weights["encoder"]["layers"][3]`.
@@ -44,14 +58,14 @@ package protocol WeightBinder: AnyObject {
 package struct Weights {
     private let binder: any WeightBinder
     private let path: String
-    private let unit: ModelUnit
+    private let unit: UnitName
 
     /// Starts at the root of all names.
     package init(_ binder: any WeightBinder, root: String = "transformer") {
         self.init(binder, path: root, unit: .tokenEmbedding)
     }
 
-    private init(_ binder: any WeightBinder, path: String, unit: ModelUnit) {
+    private init(_ binder: any WeightBinder, path: String, unit: UnitName) {
         self.binder = binder
         self.path = path
         self.unit = unit
@@ -63,8 +77,16 @@ package struct Weights {
     /// The path one number further down.
     package subscript(index: Int) -> Weights { self[String(index)] }
 
-    /// The same path, for tensors that belong to `unit`.
-    package func of(_ unit: ModelUnit) -> Weights { Weights(binder, path: path, unit: unit) }
+    /// What `make` makes of the weights of a unit, in every place that they may be in.
+    func staged<Layer>(
+        _ unit: UnitName, _ make: (Weights) throws(ModelError) -> Layer
+    ) throws(ModelError) -> Staged<Layer> {
+        var layers: [Layer] = []
+        for binder in try binder.alternatives(for: unit) {
+            layers.append(try make(Weights(binder, path: path, unit: unit)))
+        }
+        return Staged(layers)
+    }
 
     /// The product `name.weight` with shape `[outputs, inputs]`, and `name.bias` if it has one.
     package func linear(

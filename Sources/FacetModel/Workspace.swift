@@ -1,3 +1,4 @@
+public import FacetPlacement
 public import FacetTensor
 
 /// All scratch memory of a model on one device, allocated once.
@@ -17,16 +18,29 @@ public final class Workspace {
     let configuration: GLM4VConfiguration
 
     private let arena: Tensor
+    private var borrowers: [any DeviceEvent] = []
 
-    /// Allocates the memory.
+    /// Allocates the memory for all units.
     ///
     /// - Parameter dtype: type of the activations: float32 or bfloat16.
     /// - Throws: `.unsupportedActivationDType`, `.tensor(.outOfMemory)`.
-    public init(
+    public convenience init(
         _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend
     ) throws(ModelError) {
+        try self.init(
+            configuration, limits: limits, dtype: dtype, backend: backend,
+            units: Set(UnitName.allUnits(of: configuration)))
+    }
+
+    /// Allocates the memory that some units need.
+    ///
+    /// - Throws: `.unsupportedActivationDType`, `.tensor(.outOfMemory)`.
+    public init(
+        _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend,
+        units: Set<UnitName>
+    ) throws(ModelError) {
         guard dtype == .float32 || dtype == .bfloat16 else { throw .unsupportedActivationDType(dtype) }
-        let layout = WorkspaceLayout(configuration, limits, dtype)
+        let layout = WorkspaceLayout(configuration, limits, dtype, units: units)
         arena = try mappingTensorError { () throws(TensorError) in
             try backend.allocate([layout.byteCount], .uint8, label: "workspace")
         }
@@ -41,6 +55,21 @@ public final class Workspace {
 
     /// The first rows of the last forward's logits: `[rows, vocabulary]`, float32.
     public func logits(rows: Int) -> Tensor { tensor(\.decoder.logits, rows: rows) }
+
+    /// Whether a tensor is a view of this memory.
+    func holds(_ tensor: Tensor) -> Bool { tensor.storage === arena.storage }
+
+    /// Notes that another device reads from here until an event.
+    func lend(until event: any DeviceEvent) { borrowers.append(event) }
+
+    /// Lets the device wait until nobody else reads from here any more; to be called before anything is overwritten.
+    func reclaim() throws(TensorError) {
+        for event in borrowers { try backend.wait(for: event) }
+        borrowers = []
+    }
+
+    /// Forgets who reads from here, once nobody does.
+    func forgetBorrowers() { borrowers = [] }
 
     /// A buffer at its full size.
     package func tensor(_ buffer: KeyPath<WorkspaceLayout, ScratchBuffer>) -> Tensor {

@@ -1,3 +1,4 @@
+package import FacetPlacement
 package import FacetTensor
 
 /// One scratch buffer: where it lies in the workspace's memory and how large it is at most.
@@ -24,7 +25,8 @@ package struct ScratchBuffer: Sendable, Hashable {
 ///     tower      | hidden | projection | attended | branch | wide |
 ///     projector  | hidden | neighborhoods | convolved | entered | gate | up |
 ///
-/// `hidden` of the three vision phases is the same memory: it is what they hand on.
+/// `hidden` of the three vision phases is the same memory: it is what they hand on. A device that holds some of the
+/// model's units only has the buffers that these use; the others have no rows.
 package struct WorkspaceLayout: Sendable, Hashable {
     /// Buffers of a forward of the decoder.
     package let decoder: DecoderScratch
@@ -36,11 +38,18 @@ package struct WorkspaceLayout: Sendable, Hashable {
     /// Bytes of the whole workspace.
     package var byteCount: Int { max(decoder.byteCount, vision.byteCount) }
 
-    /// Lays out the buffers for activations of `dtype`.
+    /// Lays out the buffers of all units for activations of `dtype`.
     package init(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType) {
+        self.init(configuration, limits, dtype, units: Set(UnitName.allUnits(of: configuration)))
+    }
+
+    /// Lays out the buffers that some units need for activations of `dtype`.
+    package init(
+        _ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType, units: Set<UnitName>
+    ) {
         visionTileRowCount = min(limits.visionTileRows, configuration.vision.rowCount)
-        decoder = DecoderScratch(configuration, limits, dtype)
-        vision = VisionScratch(configuration, tileRows: visionTileRowCount, dtype)
+        decoder = DecoderScratch(configuration, limits, dtype, units)
+        vision = VisionScratch(configuration, tileRows: visionTileRowCount, dtype, units)
     }
 }
 
@@ -69,20 +78,28 @@ package struct DecoderScratch: Sendable, Hashable {
     /// Bytes of the phase.
     package let byteCount: Int
 
-    init(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType) {
-        let rows = limits.maxRows
+    init(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType, _ units: Set<UnitName>) {
+        let hasLayers = units.contains(where: \.isDecoderLayer)
+        let hasNorm = units.contains(.finalNorm), hasOutput = units.contains(.outputLayer)
+        let hasStream = hasLayers || hasNorm || units.contains(.tokenEmbedding)
+        let streamRows = hasStream ? limits.maxRows : 0
+        let normalizedRows = hasLayers || hasNorm ? limits.maxRows : 0
+        let rows = hasLayers ? limits.maxRows : 0
+        let sampledRows = hasNorm || hasOutput ? limits.maxSampledRows : 0
+        let integerCount = hasStream ? BatchIntegers.capacity(configuration, limits) : 0
         let attention = configuration.attention
         var arena = ArenaCursor()
-        hidden = arena.place("hidden", [rows, configuration.hiddenSize], dtype)
-        normalized = arena.place("normalized", [rows, configuration.hiddenSize], dtype)
+        hidden = arena.place("hidden", [streamRows, configuration.hiddenSize], dtype)
+        normalized = arena.place("normalized", [normalizedRows, configuration.hiddenSize], dtype)
         projection = arena.place("projection", [rows, attention.projectionWidth], dtype)
         query = arena.place("query", [rows, attention.queryWidth], dtype)
         attended = arena.place("attended", [rows, attention.queryWidth], dtype)
         gateUp = arena.place("gateUp", [rows, 2 * configuration.intermediateSize], dtype)
         narrow = arena.place("narrow", [rows, configuration.intermediateSize], dtype)
-        sampled = arena.place("sampled", [limits.maxSampledRows, configuration.hiddenSize], dtype)
-        logits = arena.place("logits", [limits.maxSampledRows, configuration.vocabularySize], .float32)
-        integers = arena.place("integers", [BatchIntegers.capacity(configuration, limits)], .int32)
+        sampled = arena.place("sampled", [sampledRows, configuration.hiddenSize], dtype)
+        logits = arena.place(
+            "logits", [hasOutput ? limits.maxSampledRows : 0, configuration.vocabularySize], .float32)
+        integers = arena.place("integers", [integerCount], .int32)
         byteCount = arena.byteCount
     }
 }
@@ -113,31 +130,40 @@ package struct VisionScratch: Sendable, Hashable {
     package let gate: ScratchBuffer
     /// The adapter's ups, `[tile, intermediate]`.
     package let up: ScratchBuffer
+    /// The picture's rows on their way to another device, `[image rows, hidden]`.
+    package let features: ScratchBuffer
     /// Bytes of the largest phase.
     package let byteCount: Int
 
-    init(_ configuration: GLM4VConfiguration, tileRows: Int, _ dtype: DType) {
+    init(_ configuration: GLM4VConfiguration, tileRows: Int, _ dtype: DType, _ units: Set<UnitName>) {
         let vision = configuration.vision
+        let hasPatches = units.contains(.patchEmbedding), hasProjector = units.contains(.projector)
+        let hasLayers = units.contains(where: \.isVisionLayer)
+        let rowCount = hasPatches || hasLayers || hasProjector ? vision.rowCount : 0
+        let layerRows = hasLayers ? vision.rowCount : 0, layerTile = hasLayers ? tileRows : 0
+        let outputRows = hasProjector ? vision.patchRowCount : 0, outputTile = hasProjector ? tileRows : 0
+        let sentRows = hasProjector && !units.contains(.tokenEmbedding) ? configuration.imageRowCount : 0
         var shared = ArenaCursor()
-        hidden = shared.place("hidden", [vision.rowCount, vision.hiddenSize], dtype)
+        hidden = shared.place("hidden", [rowCount, vision.hiddenSize], dtype)
 
         var embedding = shared
-        patches = embedding.place("patches", [vision.rowCount - 1, vision.patchElementCount], dtype)
+        patches = embedding.place("patches", [hasPatches ? vision.rowCount - 1 : 0, vision.patchElementCount], dtype)
         let side = vision.imageSize
-        pixels = embedding.place("pixels", [1, vision.channelCount, side, side], .float32)
+        pixels = embedding.place("pixels", [hasPatches ? 1 : 0, vision.channelCount, side, side], .float32)
 
         var tower = shared
-        projection = tower.place("projection", [vision.rowCount, 3 * vision.hiddenSize], dtype)
-        attended = tower.place("attended", [vision.rowCount, vision.hiddenSize], dtype)
-        branch = tower.place("branch", [tileRows, vision.hiddenSize], dtype)
-        wide = tower.place("wide", [tileRows, vision.intermediateSize], dtype)
+        projection = tower.place("projection", [layerRows, 3 * vision.hiddenSize], dtype)
+        attended = tower.place("attended", [layerRows, vision.hiddenSize], dtype)
+        branch = tower.place("branch", [layerTile, vision.hiddenSize], dtype)
+        wide = tower.place("wide", [layerTile, vision.intermediateSize], dtype)
 
         var projector = shared
-        neighborhoods = projector.place("neighborhoods", [vision.patchRowCount, 4 * vision.hiddenSize], dtype)
-        convolved = projector.place("convolved", [vision.patchRowCount, configuration.hiddenSize], dtype)
-        entered = projector.place("entered", [tileRows, configuration.hiddenSize], dtype)
-        gate = projector.place("gate", [tileRows, configuration.intermediateSize], dtype)
-        up = projector.place("up", [tileRows, configuration.intermediateSize], dtype)
+        neighborhoods = projector.place("neighborhoods", [outputRows, 4 * vision.hiddenSize], dtype)
+        convolved = projector.place("convolved", [outputRows, configuration.hiddenSize], dtype)
+        entered = projector.place("entered", [outputTile, configuration.hiddenSize], dtype)
+        gate = projector.place("gate", [outputTile, configuration.intermediateSize], dtype)
+        up = projector.place("up", [outputTile, configuration.intermediateSize], dtype)
+        features = projector.place("features", [sentRows, configuration.hiddenSize], dtype)
 
         byteCount = max(embedding.byteCount, tower.byteCount, projector.byteCount)
     }

@@ -41,8 +41,33 @@ public protocol Backend: AnyObject {
     /// - Throws: `.shapeMismatch` unless `bytes` has exactly the tensor's byte count.
     func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError)
 
+    /// Enqueues a copy of a tensor's bytes to the host.
+    ///
+    /// `bytes` must stay valid, and is not read, until an event recorded afterwards has passed.
+    /// - Throws: `.shapeMismatch` unless `bytes` has exactly the tensor's byte count.
+    func enqueueDownload(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError)
+
     /// Waits until everything enqueued so far has run.
+    ///
+    /// An operation that fails in the queue makes the rest of the queue pass without effect. The error is thrown here
+    /// (or by `download`), once; the device then works again.
     func synchronize() throws(TensorError)
+
+    /// What the device has given away; nil where nobody counts.
+    var memoryUse: MemoryUse? { get }
+
+    // MARK: Order among devices
+
+    /// Marks the present end of the queue.
+    func record() throws(TensorError) -> any DeviceEvent
+
+    /// Lets what is enqueued from now on wait for an event of another device.
+    ///
+    /// After an error in the other queue, this one passes without effect too: what it waits for is not there.
+    func wait(for event: any DeviceEvent) throws(TensorError)
+
+    /// Makes a queue that copies host bytes to this device while it computes.
+    func makeCopyQueue() throws(TensorError) -> any CopyQueue
 
     // MARK: Weights
 
@@ -210,6 +235,28 @@ public protocol Backend: AnyObject {
     func feedForwardInput(
         _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, normalized: Tensor, gateUp: Tensor, into y: Tensor
     ) throws(TensorError)
+}
+
+extension Backend {
+    /// Copies at once.
+    public func enqueueDownload(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
+        try download(tensor, into: bytes)
+    }
+
+    /// Nobody counts.
+    public var memoryUse: MemoryUse? { nil }
+
+    /// Waits for the queue, so that the event has passed already.
+    public func record() throws(TensorError) -> any DeviceEvent {
+        try synchronize()
+        return PassedEvent()
+    }
+
+    /// Waits on the calling thread.
+    public func wait(for event: any DeviceEvent) throws(TensorError) { try event.synchronize() }
+
+    /// Makes a queue that copies in place.
+    public func makeCopyQueue() throws(TensorError) -> any CopyQueue { InPlaceCopyQueue(self) }
 }
 
 extension Backend {

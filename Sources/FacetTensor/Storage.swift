@@ -28,6 +28,7 @@ public final class Storage: @unchecked Sendable {
     package let base: UnsafeMutableRawPointer
 
     private let owner: (any AnyObject & Sendable)?
+    private let account: MemoryAccount?
 
     /// Allocates zeroed host memory.
     ///
@@ -35,16 +36,30 @@ public final class Storage: @unchecked Sendable {
     ///   - byteCount: length in bytes; not negative.
     ///   - label: names the memory in the error.
     /// - Throws: `.outOfMemory`.
-    public init(allocating byteCount: Int, device: DeviceID = .cpu, label: String) throws(TensorError) {
+    public convenience init(allocating byteCount: Int, device: DeviceID = .cpu, label: String) throws(TensorError) {
+        try self.init(allocating: byteCount, device: device, label: label, account: nil, isZeroed: true)
+    }
+
+    /// Allocates host memory that counts in `account` as long as this object lives.
+    ///
+    /// - Parameter isZeroed: false where all of it is about to be overwritten: its pages are then first touched by
+    ///   whoever writes them.
+    /// - Throws: `.outOfMemory` with `label`, by the system or by the account.
+    package init(
+        allocating byteCount: Int, device: DeviceID, label: String, account: MemoryAccount?, isZeroed: Bool
+    ) throws(TensorError) {
+        try account?.take(byteCount, label: label, device: device)
         var pointer: UnsafeMutableRawPointer?
         // Never zero bytes: an empty tensor still has an address.
         let length = max(byteCount, 1)
         guard posix_memalign(&pointer, Self.alignment, length) == 0, let pointer else {
+            account?.giveBack(byteCount)
             throw .outOfMemory(label: label, byteCount: byteCount, device: device)
         }
-        memset(pointer, 0, length)
+        if isZeroed { memset(pointer, 0, length) }
         base = pointer
         owner = nil
+        self.account = account
         isWritable = true
         self.byteCount = byteCount
         self.device = device
@@ -60,9 +75,11 @@ public final class Storage: @unchecked Sendable {
         isWritable = false
         self.owner = owner
         self.device = device
+        account = nil
     }
 
     deinit {
         if owner == nil { free(base) }
+        account?.giveBack(byteCount)
     }
 }

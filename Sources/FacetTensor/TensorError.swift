@@ -10,6 +10,8 @@ public enum TensorError: Error, Sendable, Hashable {
     case outOfMemory(label: String, byteCount: Int, device: DeviceID)
     /// A row, slot or id points outside the table it indexes.
     case indexOutOfRange(operation: String, argument: String, index: Int, limit: Int)
+    /// A device stopped working in the middle of its queue.
+    case deviceFailed(device: DeviceID, reason: String)
     /// A CPU backend was asked for instructions that the processor does not have.
     case unsupportedInstructionSet(requested: InstructionSet, best: InstructionSet)
 }
@@ -27,6 +29,7 @@ extension TensorError: CustomStringConvertible {
             "\(device) has no \(byteCount) bytes left for '\(label)'; lower the context length or the batch size."
         case .indexOutOfRange(let operation, let argument, let index, let limit):
             "\(operation): '\(argument)' holds \(index), which is outside 0..<\(limit)."
+        case .deviceFailed(let device, let reason): "\(device) failed: \(reason); load the model again."
         case .unsupportedInstructionSet(let requested, let best):
             "This processor has no '\(requested.rawValue)' instructions; the widest it has is '\(best.rawValue)'."
         }

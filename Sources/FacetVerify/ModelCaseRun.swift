@@ -15,15 +15,13 @@ struct ModelCaseRun {
     private let model: GLM4V
     private let tokenizer: Tokenizer?
     private let folder: URL
-    private let backend: any Backend
     private let tolerances: ModelTolerances
 
-    init(_ modelCase: ModelCase, model: GLM4V, tokenizer: Tokenizer?, folder: URL, backend: any Backend) {
+    init(_ modelCase: ModelCase, model: GLM4V, tokenizer: Tokenizer?, folder: URL) {
         self.modelCase = modelCase
         self.model = model
         self.tokenizer = tokenizer
         self.folder = folder
-        self.backend = backend
         tolerances = ModelTolerances(
             dtype: model.dtype, scalingFactor: Double(model.configuration.vision.scalingFactor))
     }
@@ -92,11 +90,11 @@ struct ModelCaseRun {
     // MARK: The model
 
     private func modelResults(_ sequences: [ModelSession.Sequence]) throws -> [CaseResult] {
-        let recorder = TensorRecorder(backend)
+        let recorder = TensorRecorder(model.devices)
         let names = modelCase.tensors?.names ?? []
         let wantsAllLogits = sequences.count == 1 && names.contains("logits")
         let session = try ModelSession(
-            model, limits: limits(sequences, keepingPromptLogits: wantsAllLogits), backend: backend)
+            model, limits: limits(sequences, keepingPromptLogits: wantsAllLogits))
         var results = try encodePictures(sequences, session, recorder)
         let record = try session.run(
             sequences, keepingPromptLogits: wantsAllLogits, probe: sequences.count == 1 ? recorder.probe : nil)
@@ -283,16 +281,19 @@ struct ModelCaseRun {
 /// Copies what a probe sees; rows of later chunks and pictures follow those of earlier ones.
 private final class TensorRecorder {
     private var tensors: [String: [Float]] = [:]
-    private let backend: any Backend
+    private let devices: [any Backend]
 
-    init(_ backend: any Backend) { self.backend = backend }
+    init(_ devices: [any Backend]) { self.devices = devices }
 
     func values(of point: String) -> [Float]? { tensors[point] }
 
     var probe: Probe {
         { point, tensor throws(TensorError) in
             // The session keeps logits itself.
-            if point != "logits" { self.tensors[point, default: []] += try self.backend.floats(of: tensor) }
+            guard point != "logits", let device = self.devices.first(where: { $0.device == tensor.device }) else {
+                return
+            }
+            self.tensors[point, default: []] += try device.floats(of: tensor)
         }
     }
 }

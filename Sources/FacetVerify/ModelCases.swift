@@ -1,6 +1,7 @@
-import FacetCheckpoint
+package import FacetCheckpoint
 import FacetImage
-import FacetModel
+package import FacetModel
+package import FacetPlacement
 package import FacetTensor
 import FacetTokenizer
 package import Foundation
@@ -41,11 +42,23 @@ package struct ModelCases {
     ///
     /// - Throws: when the model cannot be built; what goes wrong in a case is a result of this case.
     package func run(dtype: DType, on backend: any Backend) throws -> [CaseResult] {
-        let model = try GLM4V(checkpoint: checkpoint, configuration: configuration, dtype: dtype, backend: backend)
+        try run(dtype: dtype, on: [backend], placement: .single(configuration))
+    }
+
+    /// The model's recipe.
+    package var recipe: GLM4VConfiguration { configuration }
+
+    /// The model's weights.
+    package var weights: Checkpoint { checkpoint }
+
+    /// Runs every case on several devices.
+    package func run(dtype: DType, on devices: [any Backend], placement: Placement) throws -> [CaseResult] {
+        let model = try GLM4V(
+            source: checkpoint, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
         var results: [CaseResult] = []
         for modelCase in cases {
             let run = ModelCaseRun(
-                modelCase, model: model, tokenizer: tokenizer, folder: folder, backend: backend)
+                modelCase, model: model, tokenizer: tokenizer, folder: folder)
             do { results += try run.results() } catch {
                 results.append(
                     CaseResult(

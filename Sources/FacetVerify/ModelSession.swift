@@ -24,28 +24,22 @@ final class ModelSession {
     }
 
     private let model: GLM4V
-    private let workspace: Workspace
-    private let cache: KVCache
-    private let features: FeatureStore
-    private let backend: any Backend
+    private let memory: ModelMemory
 
-    init(_ model: GLM4V, limits: ModelLimits, backend: any Backend) throws(ModelError) {
+    init(_ model: GLM4V, limits: ModelLimits) throws(ModelError) {
         self.model = model
-        self.backend = backend
-        workspace = try Workspace(model.configuration, limits: limits, dtype: model.dtype, backend: backend)
-        cache = try KVCache(model.configuration, limits: limits, dtype: model.dtype, backend: backend)
-        features = try FeatureStore(model.configuration, limits: limits, dtype: model.dtype, backend: backend)
+        memory = try ModelMemory(for: model, limits: limits)
     }
+
+    private var cache: KVCache { memory.cache }
 
     /// Encodes a picture, replacing what was there under the same name.
     func encode(_ pixels: [Float], as image: ImageID, probe: Probe?) throws {
-        try pixels.withUnsafeBytes { try backend.upload($0, into: workspace.pixels) }
-        try model.encode(
-            pixels: workspace.pixels, into: features.reserve(image), workspace: workspace, probe: probe)
+        try model.encode(pixels, as: image, memory: memory, probe: probe)
     }
 
     /// Forgets a picture.
-    func release(_ image: ImageID) { features.release(image) }
+    func release(_ image: ImageID) { memory.features.release(image) }
 
     /// Runs sequences together from empty caches.
     ///
@@ -67,7 +61,7 @@ final class ModelSession {
 
     /// How many rows of each sequence come next; nil when all prompts are done.
     private func nextChunk(_ sequences: [Sequence], _ done: [Int]) -> [Int]? {
-        var room = workspace.limits.maxRows
+        var room = memory.limits.maxRows
         let counts = zip(sequences, done).map { sequence, done in
             let count = min(room, sequence.prompt.rowCount - done)
             room -= count
@@ -125,11 +119,10 @@ final class ModelSession {
     }
 
     private func forward(_ batch: ForwardBatch, _ probe: Probe?) throws -> [[Float]] {
-        let pass = try ForwardPass(batch, workspace: workspace, cache: cache, features: features, probe: probe)
-        try model.forward(pass)
+        try model.forward(ForwardPass(batch, memory: memory, probe: probe))
         let count = batch.sampledRows.count
         guard count > 0 else { return [] }
-        let values = try backend.floats(of: workspace.logits(rows: count))
+        let values = try memory.outputDevice.floats(of: memory.logits(rows: count))
         let width = model.configuration.vocabularySize
         return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }

@@ -14,6 +14,27 @@ enum Backends {
         return try CPUBackend(threadCount: threads, instructionSet: try forcedInstructionSet())
     }
 
+    /// The devices of a list, which share out the threads; the plain CPU backend for no list.
+    ///
+    /// - Throws: `CommandError.invalidOption`, `TensorError`.
+    static func devices(_ list: DeviceList?, threads: Int?) throws -> [any Backend] {
+        guard let list else { return [try cpu(threads: threads)] }
+        if let threads, !(1...1024).contains(threads) {
+            throw CommandError.invalidOption(name: "--threads", expected: "1 to 1024", got: "\(threads)")
+        }
+        let instructionSet = try forcedInstructionSet()
+        let share = max(1, (threads ?? CPUFeatures.availableProcessorCount) / list.budgets.count)
+        return try list.budgets.enumerated().map { index, budget in
+            try CPUDevice(
+                index: index, threadCount: share, budgetByteCount: budget, instructionSet: instructionSet)
+        }
+    }
+
+    /// Threads that compute on all devices together.
+    static func threadCount(_ devices: [any Backend]) -> Int {
+        devices.reduce(0) { $0 + (($1 as? CPUDevice)?.threadCount ?? ($1 as? CPUBackend)?.threadCount ?? 0) }
+    }
+
     /// What `FACET_ISA` asks for: measurements and tests compare instruction sets with it.
     private static func forcedInstructionSet() throws -> InstructionSet? {
         guard let name = ProcessInfo.processInfo.environment["FACET_ISA"], !name.isEmpty else { return nil }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FacetDemo
 import FacetEngine
+import FacetModel
 import FacetTensor
 import FacetTerminal
 import FacetTokenizer
@@ -19,6 +20,11 @@ struct ModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
     var threads: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Logical devices that share out the model, such as cpu:4 or cpu:0=2GiB,cpu:1=1GiB.", valueName: "list"))
+    var devices: String?
+
     @Option(help: ArgumentHelp("Tokens that a conversation may have, a picture's included.", valueName: "n"))
     var context: Int?
 
@@ -35,9 +41,14 @@ struct ModelArguments: ParsableArguments {
         var options = EngineOptions()
         options.dtype = try ModelFolder.dtype(dtype)
         options.contextTokens = context
+        let list = try devices.map { try DeviceList(parsing: $0) }
+        options.profilesMemory = list?.budgets.contains { $0 != nil } ?? false
         let loader = ModelLoader(files, options: options)
-        let backend = try Backends.cpu(threads: threads)
-        let loaded = try loader.load(onto: backend) { progress.show(Self.text($0)) }
+        let placement = try list?.placement(
+            GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName)), files.checkpoint())
+        let loaded = try loader.load(
+            onto: Backends.devices(list, threads: threads), placement: placement
+        ) { progress.show(Self.text($0)) }
         progress.clear()
         return Loaded(model: loaded, location: files.location, duration: loaded.loadDuration)
     }
@@ -46,7 +57,9 @@ struct ModelArguments: ParsableArguments {
         guard progress.totalByteCount > 0 else { return "Reading the model …" }
         let gigabytes = Double(progress.totalByteCount) / 1e9
         let share = 100 * Double(progress.finishedByteCount) / Double(progress.totalByteCount)
-        return "Loading \(String(format: "%.2f", gigabytes)) GB … \(Int(share)) %"
+        let rate = progress.byteRate.map { String(format: ", %.2f GB/s", $0 / 1e9) } ?? ""
+        let remaining = progress.remaining.map { String(format: ", %.0f s left", $0.seconds) } ?? ""
+        return "Loading \(String(format: "%.2f", gigabytes)) GB … \(Int(share)) %\(rate)\(remaining)"
     }
 }
 

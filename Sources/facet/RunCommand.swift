@@ -52,7 +52,9 @@ struct RunCommand: AsyncParsableCommand {
             try JSONOutput.print(
                 RunReport(
                     completion, model: loaded.location, dtype: loaded.model.dtype.rawValue,
-                    load: loaded.duration, warnings: prompt.warnings))
+                    load: loaded.duration,
+                    devices: await loaded.model.engine.deviceReports(), placement: loaded.model.placement,
+                    warnings: prompt.warnings))
         } else {
             try StandardOutput.write("\n")
         }

@@ -1,4 +1,5 @@
 import FacetEngine
+import FacetPlacement
 
 /// What `facet run --json` prints; durations in seconds.
 struct RunReport: Encodable {
@@ -22,9 +23,14 @@ struct RunReport: Encodable {
     let seed: UInt64
     let timings: TimingReport
     let peakMemoryBytes: Int?
+    let devices: [DeviceUseReport]
+    let placement: [String: String]
     let warnings: [String]
 
-    init(_ completion: Completion, model: String, dtype: String, load: Duration, warnings: [PromptWarning]) {
+    init(
+        _ completion: Completion, model: String, dtype: String, load: Duration, devices: [DeviceReport],
+        placement: Placement, warnings: [PromptWarning]
+    ) {
         text = completion.text
         tokenIds = completion.tokenIDs
         finishReason = completion.reason.rawValue
@@ -40,6 +46,8 @@ struct RunReport: Encodable {
             timeToFirstToken: completion.timings.timeToFirstToken?.seconds, perToken: perToken,
             tokensPerSecond: perToken.map { 1 / $0 })
         peakMemoryBytes = PeakMemory.byteCount
+        self.devices = devices.map { DeviceUseReport($0) }
+        self.placement = PlacementReport.units(placement)
         self.warnings = warnings.map(\.description)
     }
 }

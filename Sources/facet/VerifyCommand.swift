@@ -1,5 +1,7 @@
 import ArgumentParser
 import FacetEngine
+import FacetModel
+import FacetPlacement
 import FacetTensor
 import FacetTerminal
 import FacetVerify
@@ -26,6 +28,9 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
     var threads: Int?
 
+    @Option(help: ArgumentHelp("Logical devices that share out the model, such as cpu:2.", valueName: "list"))
+    var devices: String?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -50,6 +55,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let dtypes = dtype == "all" ? [DType.float32, .bfloat16] : [try ModelFolder.dtype(dtype) ?? .float32]
+        let list = try devices.map { try DeviceList(parsing: $0) }
         var entries: [Entry] = []
         var accuracies: [AccuracyReport] = []
         for path in paths {
@@ -64,8 +70,9 @@ struct VerifyCommand: AsyncParsableCommand {
             for folder in found.checkpoints {
                 let cases = try ModelCases(directory: folder)
                 for dtype in dtypes {
-                    let backend = try Backends.cpu(threads: threads)
-                    entries += try cases.run(dtype: dtype, on: backend).map {
+                    let backends = try Backends.devices(list, threads: threads)
+                    let placement = try list?.placement(cases.recipe, cases.weights) ?? .single(cases.recipe)
+                    entries += try cases.run(dtype: dtype, on: backends, placement: placement).map {
                         Entry(dtype: dtype.rawValue, result: $0)
                     }
                 }

@@ -12,14 +12,15 @@ struct EngineFixture {
 
     init(
         maxRows: Int = 8, maxSequences: Int = 2, pageSize: Int = 4, pageCount: Int = 64, maxImages: Int = 1,
-        cacheRowLimit: Int = 200, queue: Engine.Limits = Engine.Limits(), clock: EngineClock = .continuous,
+        cacheRowLimit: Int = 200, pipelineDepth: Int = 1, queue: Engine.Limits = Engine.Limits(),
+        clock: EngineClock = .continuous,
         _ configure: (FakeRunner) -> Void = { _ in }
     ) throws {
         tokenizer = try byteTokenizer()
         let limits = ModelLimits(
             maxRows: maxRows, maxSequences: maxSequences, pageSize: pageSize, pageCount: pageCount,
             maxImages: maxImages)
-        let runner = FakeRunner(limits, record: record)
+        let runner = FakeRunner(limits, pipelineDepth: pipelineDepth, record: record)
         configure(runner)
         engine = try Engine(
             runner: runner, tokenizer: tokenizer,

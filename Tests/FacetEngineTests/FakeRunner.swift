@@ -58,6 +58,10 @@ final class FakeRunner: Runner {
     private var cache: [UInt64]
     private var features: [ImageID: UInt64] = [:]
     private let logits: Logits
+    private var inFlight: [ForwardBatch] = []
+
+    /// Batches that may be in progress at a time.
+    let pipelineDepth: Int
 
     /// Holds up every step.
     var gate: Gate?
@@ -70,7 +74,10 @@ final class FakeRunner: Runner {
     /// Thrown by every encoding.
     var prepareError: EngineError?
 
-    init(_ limits: ModelLimits, vocabularySize: Int = 272, record: RunnerRecord) {
+    init(
+        _ limits: ModelLimits, vocabularySize: Int = 272, pipelineDepth: Int = 1, record: RunnerRecord
+    ) {
+        self.pipelineDepth = pipelineDepth
         self.limits = limits
         self.vocabularySize = vocabularySize
         self.record = record
@@ -91,11 +98,18 @@ final class FakeRunner: Runner {
         if features.removeValue(forKey: image) == nil { note("released an unknown picture") }
     }
 
-    func forward(_ batch: ForwardBatch) throws(EngineError) -> Logits {
+    func enqueue(_ batch: ForwardBatch) throws(EngineError) {
+        if inFlight.count >= pipelineDepth { note("\(inFlight.count) batches in progress") }
+        inFlight.append(batch)
+    }
+
+    func collect() throws(EngineError) -> Logits {
+        let batch = inFlight.removeFirst()
         record.state.withLock { $0.batches.append(batch) }
         gate?.pass()
         if let error = forwardError {
             forwardError = nil
+            inFlight = []
             throw error
         }
         check(batch)

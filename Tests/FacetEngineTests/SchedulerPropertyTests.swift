@@ -34,8 +34,10 @@ struct SchedulerPropertyTests {
     }
 
     /// Plays `count` requests to the end.
-    private static func play(seed: UInt64, count: Int) throws -> Trace {
+    private static func play(seed: UInt64, count: Int, depth: Int = 1) throws -> Trace {
         var random = SplitMix64(seed: seed)
+        var limits = limits
+        limits.pipelineDepth = depth
         var scheduler = Scheduler(limits: limits)
         var trace = Trace()
         var alive: Set<RequestID> = []
@@ -71,19 +73,20 @@ struct SchedulerPropertyTests {
                 }
                 #expect(prepared.count <= limits.maxImages)
             }
-            guard let batch = scheduler.next() else { continue }
-            check(batch, prepared)
-            trace.batches.append(batch)
+            while scheduler.inFlightCount < depth, let batch = scheduler.next() {
+                check(batch, prepared)
+                trace.batches.append(batch)
+            }
+            guard scheduler.inFlightCount > 0 else { continue }
             if Int.random(in: 0..<60, using: &random) == 0 {
-                let ids = scheduler.batchIDs
-                scheduler.dropBatch()
+                let ids = scheduler.dropBatches()
                 alive.subtract(ids)
                 trace.removed.formUnion(ids)
             } else {
-                let sampled = batch.sampledRows.map { _ in
+                let ids = scheduler.sampledIDs
+                let sampled = ids.map { _ in
                     Int.random(in: 0..<40, using: &random) == 0 ? nil : Int32.random(in: 1...8, using: &random)
                 }
-                let ids = scheduler.sampledIDs
                 let failed = zip(ids, sampled).filter { $0.1 == nil }.map(\.0)
                 alive.subtract(failed)
                 trace.removed.formUnion(failed)
@@ -115,9 +118,9 @@ struct SchedulerPropertyTests {
         #expect(covered == batch.tokenIDs.indices.filter { batch.tokenIDs[$0] == ForwardBatch.imageRow })
     }
 
-    @Test("ends every request, owns no page twice and keeps to all limits", arguments: 0..<20)
-    func traffic(seed: UInt64) throws {
-        let trace = try Self.play(seed: seed, count: 60)
+    @Test("ends every request, owns no page twice and keeps to all limits", arguments: 0..<20, 1...3)
+    func traffic(seed: UInt64, depth: Int) throws {
+        let trace = try Self.play(seed: seed, count: 60, depth: depth)
         #expect(!trace.finished.isEmpty)
     }
 

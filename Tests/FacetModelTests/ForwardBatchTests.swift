@@ -84,6 +84,6 @@ struct ForwardBatchTests {
     }
 
     private func pass(_ batch: ForwardBatch, _ model: TinyModel) throws -> ForwardPass {
-        try ForwardPass(batch, workspace: model.workspace, cache: model.cache, features: model.features)
+        try ForwardPass(batch, memory: model.memory)
     }
 }

@@ -83,12 +83,10 @@ struct GLM4VTests {
         let limits = ModelLimits(maxRows: 16, pageSize: 4, pageCount: 10)
         let model = try GLM4V(
             source: RandomWeights(configuration), configuration: configuration, dtype: .bfloat16, backend: backend)
-        let workspace = try Workspace(configuration, limits: limits, dtype: .bfloat16, backend: backend)
-        let cache = try KVCache(configuration, limits: limits, dtype: .bfloat16, backend: backend)
-        let features = try FeatureStore(configuration, limits: limits, dtype: .bfloat16, backend: backend)
+        let memory = try ModelMemory(for: model, limits: limits)
         let before = backend.allocationCount
-        try model.encode(
-            pixels: workspace.pixels, into: features.reserve(ImageID(0)), workspace: workspace)
+        let pixels = [Float](repeating: 0.5, count: memory.pixels.shape.elementCount)
+        try model.encode(pixels, as: ImageID(0), memory: memory)
         var batch = ForwardBatch()
         batch.tokenIDs = [1, -1]
         batch.positions = [0, 1]
@@ -98,7 +96,7 @@ struct GLM4VTests {
         batch.pages = [[1]]
         batch.imageSpans = [ImageSpan(image: ImageID(0), rows: 1..<2, featureRows: 0..<1)]
         batch.sampledRows = [1]
-        try model.forward(ForwardPass(batch, workspace: workspace, cache: cache, features: features))
+        try model.forward(ForwardPass(batch, memory: memory))
         #expect(backend.allocationCount == before)
     }
 
@@ -184,7 +182,7 @@ struct WeightResidencyTests {
             sched_yield()
         }
         let ahead = advice.filter { $0.0 == .willNeed }.map { $0.1[0] }
-        #expect(ahead.count == 8)
+        #expect(ahead.count == 9)
         #expect(ahead[0].hasPrefix(layer(0, "vision.transformer")))
         #expect(ahead[1].hasPrefix(layer(1, "vision.transformer")))
         #expect(ahead[3].hasPrefix(layer(0, "encoder")))

@@ -1,5 +1,6 @@
 import FacetCheckpoint
 import FacetModel
+import FacetPlacement
 import FacetTensor
 import Foundation
 
@@ -44,44 +45,52 @@ final class TinyModel {
         var pages: [Int32]
     }
 
+    /// The sizes that every tiny model works within.
+    static let limits = ModelLimits(
+        maxRows: 64, maxSequences: 4, maxSampledRows: 64, pageSize: 4, pageCount: 40, maxImages: 2, visionTileRows: 5)
+
     let configuration: GLM4VConfiguration
-    let backend: CPUBackend
     let model: GLM4V
-    let workspace: Workspace
-    let cache: KVCache
-    let features: FeatureStore
+    let memory: ModelMemory
 
     init(
         threadCount: Int = 2, dtype: DType = .float32, source: (any WeightSource)? = nil,
         configuration: GLM4VConfiguration? = nil, residency: WeightResidency = .mapped
     ) throws {
         let configuration = try configuration ?? TinyConfiguration.parsed()
-        let limits = ModelLimits(
-            maxRows: 64, maxSequences: 4, maxSampledRows: 64, pageSize: 4, pageCount: 40, maxImages: 2,
-            visionTileRows: 5)
         self.configuration = configuration
-        backend = try CPUBackend(threadCount: threadCount)
         model = try GLM4V(
             source: source ?? RandomWeights(configuration, dtype: .bfloat16, seed: 7), configuration: configuration,
-            dtype: dtype, backend: backend, residency: residency)
-        workspace = try Workspace(configuration, limits: limits, dtype: dtype, backend: backend)
-        cache = try KVCache(configuration, limits: limits, dtype: dtype, backend: backend)
-        features = try FeatureStore(configuration, limits: limits, dtype: dtype, backend: backend)
+            dtype: dtype, backend: CPUBackend(threadCount: threadCount), residency: residency)
+        memory = try ModelMemory(for: model, limits: Self.limits)
     }
+
+    /// A model on several devices.
+    init(
+        dtype: DType = .float32, source: any WeightSource, configuration: GLM4VConfiguration,
+        devices: [any Backend], placement: Placement
+    ) throws {
+        self.configuration = configuration
+        model = try GLM4V(
+            source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
+        memory = try ModelMemory(for: model, limits: Self.limits)
+    }
+
+    /// The device that computes logits.
+    var backend: any Backend { memory.outputDevice }
+    var features: FeatureStore { memory.features }
 
     /// Encodes a picture of smooth waves.
     func encode(_ image: ImageID, probe: Probe? = nil) throws {
-        let count = workspace.pixels.shape.elementCount
+        let count = memory.pixels.shape.elementCount
         let pixels = (0..<count).map { sin(Float($0 * (image.rawValue + 1)) * 0.37) }
-        try pixels.withUnsafeBytes { try backend.upload($0, into: workspace.pixels) }
-        try model.encode(
-            pixels: workspace.pixels, into: features.reserve(image), workspace: workspace, probe: probe)
+        try model.encode(pixels, as: image, memory: memory, probe: probe)
     }
 
     /// Adds rows `rows` of a sequence to a batch.
     func append(_ sequence: Sequence, _ rows: Range<Int>, to batch: inout ForwardBatch) {
         let start = batch.rowCount
-        let pageSize = workspace.limits.pageSize
+        let pageSize = memory.limits.pageSize
         batch.tokenIDs += sequence.prompt.tokenIDs[rows]
         batch.positions += sequence.prompt.positions[rows]
         batch.slots += rows.map { sequence.pages[$0 / pageSize] * Int32(pageSize) + Int32($0 % pageSize) }
@@ -101,11 +110,10 @@ final class TinyModel {
     /// Runs a batch; returns the logits of its sampled rows.
     @discardableResult
     func forward(_ batch: ForwardBatch, probe: Probe? = nil) throws -> [[Float]] {
-        try model.forward(
-            ForwardPass(batch, workspace: workspace, cache: cache, features: features, probe: probe))
+        try model.forward(ForwardPass(batch, memory: memory, probe: probe))
         let count = batch.sampledRows.count
         if count == 0 { return [] }
-        let values = try floats(workspace.logits(rows: count))
+        let values = try floats(memory.logits(rows: count))
         let width = configuration.vocabularySize
         return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }

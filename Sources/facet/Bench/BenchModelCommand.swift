@@ -1,6 +1,7 @@
 import ArgumentParser
 import FacetEngine
 import FacetModel
+import FacetPlacement
 import FacetTensor
 import FacetTerminal
 
@@ -30,6 +31,9 @@ struct BenchModelCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens to generate.", valueName: "n"))
     var newTokens = 32
 
+    @Option(help: ArgumentHelp("Requests that are answered at the same time, for the throughput.", valueName: "n"))
+    var requests = 1
+
     @Option(help: ArgumentHelp("Times that everything is repeated.", valueName: "n"))
     var repeats = 3
 
@@ -43,29 +47,45 @@ struct BenchModelCommand: AsyncParsableCommand {
         try validateSizes()
         let configuration = try chosenConfiguration()
         let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
-        let backend = try Backends.cpu(threads: model.threads)
+        let list = try model.devices.map { try DeviceList(parsing: $0) }
+        let devices = try Backends.devices(list, threads: model.threads)
         let progress = ProgressLine()
         progress.show("Loading …")
         let source: any WeightSource =
             preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(configuration)
-        let network = try GLM4V(source: source, configuration: configuration, dtype: dtype, backend: backend)
-        let limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
+        let placement = try list?.placement(configuration, source) ?? .single(configuration)
+        let network = try GLM4V(
+            source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
+        var limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
+        limits.maxSequences = requests
+        limits.maxSampledRows = requests
+        limits.pageCount *= requests
+        let demands = limits.demands(
+            of: placement, configuration: configuration, dtype: dtype,
+            weights: try ModelInventory(configuration).weightSizes(in: source))
         var benchmark = ModelBenchmark(
-            runner: try ModelRunner(network, limits: limits, backend: backend), configuration: configuration)
+            runner: try ModelRunner(network, limits: limits, demands: demands), configuration: configuration)
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")
             try benchmark.runRound(promptTokens: promptTokens, newTokens: newTokens, withImage: image)
+            if requests > 1 {
+                try benchmark.runTogether(requests, promptTokens: promptTokens, newTokens: newTokens)
+            }
         }
         progress.clear()
         let report = ModelBenchmarkReport(
             model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
                 ?? source.location,
-            processor: CPUFeatures().modelName, threads: backend.threadCount, dtype: dtype.rawValue,
-            weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, benchmark)
+            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: dtype.rawValue,
+            weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
+            devices: list == nil ? [] : benchmark.runner.deviceReports(), benchmark)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
     }
 
     private func validateSizes() throws {
+        guard (1...64).contains(requests) else {
+            throw CommandError.invalidOption(name: "--requests", expected: "1 to 64", got: "\(requests)")
+        }
         let sizes = [("--prompt-tokens", promptTokens), ("--new-tokens", newTokens), ("--repeats", repeats)]
         for (name, value) in sizes where value < 1 || value > 100_000 {
             throw CommandError.invalidOption(name: name, expected: "1 to 100000", got: "\(value)")
@@ -106,6 +126,7 @@ struct ModelBenchmark {
     private(set) var imageSeconds: [Double] = []
     private(set) var prefillSeconds: [Double] = []
     private(set) var tokenSeconds: [Double] = []
+    private(set) var togetherSeconds: [Double] = []
 
     init(runner: ModelRunner, configuration: GLM4VConfiguration) {
         self.runner = runner
@@ -135,17 +156,50 @@ struct ModelBenchmark {
         }
     }
 
-    /// Rows at consecutive positions of the one sequence, whose pages are in order.
+    /// Prefills several sequences, then decodes them together, as many batches in progress as the devices allow.
+    mutating func runTogether(_ count: Int, promptTokens: Int, newTokens: Int) throws {
+        let depth = min(runner.pipelineDepth, count)
+        let groups = (0..<depth).map { Array(stride(from: $0, to: count, by: depth)) }
+        for sequence in 0..<count {
+            for start in stride(from: 0, to: promptTokens, by: runner.limits.maxRows) {
+                let end = min(start + runner.limits.maxRows, promptTokens)
+                _ = try runner.forward(batch(start..<end, of: [sequence], isLast: end == promptTokens))
+            }
+        }
+        let time = try ContinuousClock().measure {
+            for group in groups { try runner.enqueue(batch(promptTokens..<promptTokens + 1, of: group, isLast: true)) }
+            for position in promptTokens + 1..<promptTokens + newTokens {
+                for group in groups {
+                    _ = try runner.collect()
+                    try runner.enqueue(batch(position..<position + 1, of: group, isLast: true))
+                }
+            }
+            for _ in groups { _ = try runner.collect() }
+        }
+        togetherSeconds.append(time.seconds)
+    }
+
+    /// Rows at consecutive positions of the first sequence.
     private func batch(_ positions: Range<Int>, isLast: Bool) -> ForwardBatch {
+        batch(positions, of: [0], isLast: isLast)
+    }
+
+    /// Rows at consecutive positions of some sequences, whose pages follow each other in order.
+    private func batch(_ positions: Range<Int>, of sequences: [Int], isLast: Bool) -> ForwardBatch {
+        let pageSize = runner.limits.pageSize
+        let pagesEach = runner.limits.pageCount / runner.limits.maxSequences
+        let pageCount = (positions.upperBound + pageSize - 1) / pageSize
         var batch = ForwardBatch()
-        batch.tokenIDs = positions.map { Int32($0 * 31 % configuration.vocabularySize) }
-        batch.positions = positions.map { Int32($0) }
-        batch.slots = batch.positions
-        batch.offsets = [0, Int32(positions.count)]
-        batch.contextLengths = [Int32(positions.upperBound)]
-        let pageCount = (positions.upperBound + runner.limits.pageSize - 1) / runner.limits.pageSize
-        batch.pages = [(0..<Int32(pageCount)).map { $0 }]
-        if isLast { batch.sampledRows = [Int32(positions.count - 1)] }
+        for sequence in sequences {
+            let firstSlot = Int32(sequence * pagesEach * pageSize)
+            batch.tokenIDs += positions.map { Int32($0 * 31 % configuration.vocabularySize) }
+            batch.positions += positions.map { Int32($0) }
+            batch.slots += positions.map { firstSlot + Int32($0) }
+            batch.offsets.append(Int32(batch.rowCount))
+            batch.contextLengths.append(Int32(positions.upperBound))
+            batch.pages.append((0..<pageCount).map { Int32(sequence * pagesEach + $0) })
+            if isLast { batch.sampledRows.append(Int32(batch.rowCount - 1)) }
+        }
         return batch
     }
 }

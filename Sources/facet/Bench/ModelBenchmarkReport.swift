@@ -1,3 +1,4 @@
+import FacetEngine
 import FacetTerminal
 import Foundation
 
@@ -30,11 +31,14 @@ struct ModelBenchmarkReport: Encodable {
     let imageSeconds: Figure?
     let prefillTokensPerSecond: Figure
     let decodeTokensPerSecond: Figure
+    let requests: Int
+    let togetherTokensPerSecond: Figure?
     let peakMemoryBytes: Int?
+    let devices: [DeviceUseReport]
 
     init(
         model: String, processor: String, threads: Int, dtype: String, weightByteCount: Int, promptTokens: Int,
-        newTokens: Int, _ benchmark: ModelBenchmark
+        newTokens: Int, requests: Int, devices: [DeviceReport], _ benchmark: ModelBenchmark
     ) {
         self.model = model
         self.processor = processor
@@ -46,7 +50,12 @@ struct ModelBenchmarkReport: Encodable {
         imageSeconds = benchmark.imageSeconds.isEmpty ? nil : Figure(benchmark.imageSeconds) { $0 }
         prefillTokensPerSecond = Figure(benchmark.prefillSeconds) { Double(promptTokens) / $0 }
         decodeTokensPerSecond = Figure(benchmark.tokenSeconds) { 1 / $0 }
+        self.requests = requests
+        togetherTokensPerSecond =
+            benchmark.togetherSeconds.isEmpty
+            ? nil : Figure(benchmark.togetherSeconds) { Double(requests * newTokens) / $0 }
         peakMemoryBytes = PeakMemory.byteCount
+        self.devices = devices.map { DeviceUseReport($0) }
     }
 
     /// The report as lines for people.
@@ -55,6 +64,9 @@ struct ModelBenchmarkReport: Encodable {
         if let imageSeconds { table.append(["picture", imageSeconds.text("s")]) }
         table.append(["prefill of \(promptTokens)", prefillTokensPerSecond.text("tokens/s")])
         table.append(["decode of \(newTokens)", decodeTokensPerSecond.text("tokens/s")])
+        if let togetherTokensPerSecond {
+            table.append(["decode of \(requests) requests", togetherTokensPerSecond.text("tokens/s")])
+        }
         let size = String(format: "%.2f GB", Double(weightBytes) / 1e9)
         return "\(model), \(size) of weights, \(dtype)\n\(processor); \(threads) threads\n\n\(table.text)"
     }

@@ -1,0 +1,181 @@
+import FacetCheckpoint
+import FacetPlacement
+import FacetTensor
+
+/// Binds every unit's tensors to the device that a placement gives the unit.
+///
+/// Binding only enqueues copies, so the devices load at the same time, each straight from the mapped files. `finish`
+/// waits for them unit by unit and lets go of the mapping's pages behind each, so that the host holds little besides
+/// what the devices own.
+final class PlacedWeights: WeightBinder {
+    /// The bytes of the units that have been loaded so far; may end loading by throwing.
+    typealias Progress = (_ finishedByteCount: Int) throws(ModelError) -> Void
+
+    /// What brings streamed units to each device; nil where all units are resident.
+    let streamers: [UnitStreamer?]
+
+    private let source: any WeightSource
+    private let devices: [any Backend]
+    private let placement: Placement
+    private let packings: [UnitName: UnitPacking]
+    private var loaded: [LoadedUnit] = []
+    private var open: UnitName?
+
+    private struct LoadedUnit {
+        let unit: UnitName
+        let device: Int
+        let event: any DeviceEvent
+        let byteCount: Int
+        /// Bytes that the device has loaded when the unit has been.
+        let deviceByteCount: Int
+    }
+
+    init(
+        _ source: any WeightSource, _ inventory: ModelInventory, _ configuration: GLM4VConfiguration,
+        devices: [any Backend], placement: Placement
+    ) throws(ModelError) {
+        self.source = source
+        self.devices = devices
+        self.placement = placement
+        let packings = inventory.namesByUnit.mapValues { UnitPacking($0, in: source) }
+        self.packings = packings
+        var streamers: [UnitStreamer?] = []
+        for (index, backend) in devices.enumerated() {
+            let units = UnitName.allUnits(of: configuration).filter {
+                placement[$0].device == index && placement[$0].residency != .resident
+            }
+            let byteCount = units.compactMap { packings[$0]?.byteCount }.max()
+            streamers.append(
+                try mappingTensorError { () throws(TensorError) in
+                    guard let byteCount else { return nil }
+                    return try UnitStreamer(units, byteCount: byteCount, device: index, backend: backend)
+                })
+        }
+        self.streamers = streamers
+    }
+
+    func alternatives(for unit: UnitName) throws(ModelError) -> [any WeightBinder] {
+        try close()
+        open = unit
+        let place = placement[unit]
+        guard place.residency != .resident, let streamer = streamers[place.device], let packing = packings[unit]
+        else { return [WeightLoader(source, onto: devices[place.device])] }
+        streamer.add(unit, try streamedWeights(unit, packing))
+        return (0..<UnitStreamer.bufferCount).map { slot in
+            StagedBinder(source, slot: slot, packing: packing, streamer: streamer)
+        }
+    }
+
+    /// Waits until every device has its units.
+    ///
+    /// - Throws: `.tensor` with what went wrong on a device, and what `progress` throws.
+    func finish(_ progress: Progress) throws(ModelError) {
+        try close()
+        // In the order in which devices that load at the same rate come to the ends of their units.
+        loaded.sort { ($0.deviceByteCount, $0.device) < ($1.deviceByteCount, $1.device) }
+        let names = declaredNames
+        var finished = 0
+        for unit in loaded {
+            try mappingTensorError { () throws(TensorError) in try unit.event.synchronize() }
+            let use = devices[unit.device].memoryUse
+            if use?.countsWeights ?? false { source.advise(.dontNeed, tensors: names[unit.unit] ?? []) }
+            finished += unit.byteCount
+            try progress(finished)
+        }
+        loaded = []
+    }
+
+    private var declaredNames: [UnitName: [String]] { packings.mapValues { $0.tensors.map(\.name) } }
+
+    /// Marks the end of the unit that was bound last.
+    private func close() throws(ModelError) {
+        guard let unit = open else { return }
+        open = nil
+        let device = placement[unit].device
+        let byteCount = packings[unit]?.tensorByteCount ?? 0
+        let before = loaded.last { $0.device == device }?.deviceByteCount ?? 0
+        let event = try mappingTensorError { () throws(TensorError) in try devices[device].record() }
+        loaded.append(
+            LoadedUnit(
+                unit: unit, device: device, event: event, byteCount: byteCount, deviceByteCount: before + byteCount))
+    }
+
+    /// The bytes of a streamed unit: in memory of the host, or where the source has them.
+    private func streamedWeights(_ unit: UnitName, _ packing: UnitPacking) throws(ModelError) -> StreamedWeights {
+        var parts: [(offset: Int, bytes: Tensor)] = []
+        for (name, range) in packing.tensors {
+            let stored: Tensor
+            do { stored = try source.tensor(named: name) } catch { throw .checkpoint(error) }
+            let bytes = Tensor(
+                stored.storage, byteOffset: stored.byteOffset, shape: [stored.byteCount], dtype: .uint8)
+            parts.append((range.lowerBound, bytes))
+        }
+        guard placement[unit].residency == .host else { return StreamedWeights(parts: parts) }
+        let sources = parts
+        let copy = try mappingTensorError { () throws(TensorError) in
+            let storage = try Storage(allocating: packing.byteCount, label: "\(unit) in host memory")
+            for part in sources {
+                (storage.base + part.offset).copyMemory(from: part.bytes.address, byteCount: part.bytes.byteCount)
+            }
+            return Tensor(storage, shape: [packing.byteCount], dtype: .uint8)
+        }
+        source.advise(.dontNeed, tensors: packing.tensors.map(\.name))
+        return StreamedWeights(parts: [(0, copy)])
+    }
+
+    // Every unit is bound through one of its alternatives.
+    func linear(
+        _ weight: WeightDeclaration, bias: WeightDeclaration?, outputs: Int, inputs: Int
+    ) throws(ModelError) -> LinearWeights {
+        try binder(of: weight.unit).linear(weight, bias: bias, outputs: outputs, inputs: inputs)
+    }
+
+    func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
+        try binder(of: declaration.unit).parameter(declaration, as: shape)
+    }
+
+    private func binder(of unit: UnitName) throws(ModelError) -> any WeightBinder {
+        try alternatives(for: unit)[0]
+    }
+}
+
+/// Binds a unit's tensors to the places that they will have in one staging buffer, in the layout of the source.
+private final class StagedBinder: WeightBinder {
+    private let source: any WeightSource
+    private let slot: Int
+    private let packing: UnitPacking
+    private let streamer: UnitStreamer
+
+    init(_ source: any WeightSource, slot: Int, packing: UnitPacking, streamer: UnitStreamer) {
+        self.source = source
+        self.slot = slot
+        self.packing = packing
+        self.streamer = streamer
+    }
+
+    func linear(
+        _ weight: WeightDeclaration, bias: WeightDeclaration?, outputs: Int, inputs: Int
+    ) throws(ModelError) -> LinearWeights {
+        let summand: Tensor? = if let bias { try view(bias, as: bias.shape) } else { nil }
+        return LinearWeights(
+            weight: try view(weight, as: [outputs, inputs]), bias: summand, outputs: outputs, inputs: inputs)
+    }
+
+    func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
+        try view(declaration, as: shape)
+    }
+
+    func alternatives(for unit: UnitName) -> [any WeightBinder] { [self] }
+
+    private func view(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
+        guard let stored = source.stored(declaration.name), let range = packing.range(of: declaration.name) else {
+            throw .missingTensors(names: [declaration.name], source: source.location)
+        }
+        if let problem = declaration.problem(with: stored) { throw problem }
+        guard let dtype = stored.dtype else {
+            throw .unsupportedWeightDType(
+                tensor: declaration.name, file: stored.file, got: stored.dtypeName)
+        }
+        return streamer.view(slot, range, shape: shape, dtype: dtype)
+    }
+}
