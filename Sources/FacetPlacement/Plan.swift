@@ -108,8 +108,10 @@ public struct Prediction: Sendable, Hashable {
 public struct PlanBound: Sendable, Hashable {
     /// A value that no placement can beat, found without searching: everything spread as if it were liquid.
     public var fluid: Double
-    /// The best value of any placement, to the search's resolution. For a plan that streams: with every unit of the
-    /// streamed kinds streamed; layers that are made resident afterwards fill devices up and save time.
+    /// The best value of any placement, to the search's resolution.
+    ///
+    /// For a plan that streams: with every unit of the streamed kinds streamed; layers that are made resident afterwards
+    /// fill devices up and save time.
     public var searched: Double
     /// How finely values were told apart.
     public var resolution: Double

@@ -4,7 +4,7 @@ import Foundation
 
 /// Plans GLM-4V-9B on a few machines for every objective and prints the times of one thread as JSON.
 @main
-struct PlannerBench {
+struct PlacementBench {
     static func main() throws {
         let rounds = CommandLine.arguments.dropFirst().first.flatMap(Int.init) ?? 9
         let model = try GLM4VConfiguration.glm4v9b.modelDescription()

@@ -3,11 +3,11 @@
 import PackageDescription
 
 let package = Package(
-    name: "planner-bench",
+    name: "placement-bench",
     dependencies: [.package(name: "facet", path: "../..")],
     targets: [
         .executableTarget(
-            name: "planner-bench",
+            name: "placement-bench",
             dependencies: [
                 .product(name: "FacetPlacement", package: "facet"), .product(name: "FacetModel", package: "facet"),
             ],
