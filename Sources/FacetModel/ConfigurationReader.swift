@@ -1,5 +1,5 @@
-import FacetJSON
 import FacetCheckpoint
+import FacetJSON
 
 /// Reads the fields of one JSON object of a configuration file, with their full names in every error.
 ///

@@ -3,7 +3,8 @@ public import FacetTensor
 
 /// The memory model of this package's own engine: the sizes that it allocates, not estimates.
 ///
-/// Activations of both chains share one workspace and hold the logits and what hops bring.
+/// Activations of both chains share one workspace, sized by the kinds of units that a device has; it holds the logits
+/// and what hops bring.
 public struct EngineMemory: MemoryModel {
     /// The model's sizes.
     public let configuration: GLM4VConfiguration
@@ -11,14 +12,20 @@ public struct EngineMemory: MemoryModel {
     /// Type of the activations and of the cache.
     public let dtype: DType
 
+    private let fixedLimits: ModelLimits?
+
     /// Makes the memory model of a configuration.
-    public init(_ configuration: GLM4VConfiguration, dtype: DType) {
+    ///
+    /// - Parameter limits: what the engine is given whatever the workload; nil to follow the workload.
+    public init(_ configuration: GLM4VConfiguration, dtype: DType, limits: ModelLimits? = nil) {
         self.configuration = configuration
         self.dtype = dtype
+        fixedLimits = limits
     }
 
     /// The limits that the engine would be given for a workload.
     public func limits(_ inputs: MemoryInputs) -> ModelLimits {
+        if let fixedLimits { return fixedLimits }
         let (workload, most) = (inputs.workload, 1 << 30)
         return ModelLimits(
             maxRows: min(most, workload.chunkRows(inputs.model)), maxSequences: min(most, workload.sequences),
@@ -31,7 +38,7 @@ public struct EngineMemory: MemoryModel {
     /// Keys and values of every page.
     public func cachePerLayer(_ inputs: MemoryInputs) -> Int {
         // Slots are counted in 32 bits: more than that fits nowhere.
-        guard inputs.workload.capacity(inputs.model) < 1 << 30 else { return 1 << 50 }
+        guard fixedLimits != nil || inputs.workload.capacity(inputs.model) < 1 << 30 else { return 1 << 50 }
         return 2 * KVCache.shape(configuration, limits(inputs)).elementCount * dtype.byteCount
     }
 
@@ -43,11 +50,12 @@ public struct EngineMemory: MemoryModel {
             + (kinds.contains(.decoderLayer) ? table : 0)
     }
 
-    /// The workspace: the larger of what the chains that are present need.
+    /// The workspace of a device with units of these kinds.
     public func activations(_ kinds: UnitKinds, _ inputs: MemoryInputs) -> Int {
-        let layout = WorkspaceLayout(configuration, limits(inputs), dtype)
-        return max(
-            kinds.hasVision ? layout.vision.byteCount : 0, kinds.hasDecoder ? layout.decoder.byteCount : 0)
+        // All layers are alike: one stands for a run of them.
+        let chains = UnitName.visionChain(layerCount: 1) + UnitName.decoderChain(layerCount: 1)
+        let units = chains.filter { kinds.contains($0.kind) }
+        return WorkspaceLayout(configuration, limits(inputs), dtype, units: Set(units)).byteCount
     }
 
     /// Logits lie in the workspace.

@@ -1,9 +1,10 @@
 package import FacetJSON
 
 extension JSONValue {
-    /// Reads JSON that comes with a prompt or a vocabulary: nested up to 128 levels, and half a surrogate pair, which
-    /// Python writes without complaint, becomes U+FFFD. `source` says what the bytes are.
+    /// Reads JSON that comes with a prompt or a vocabulary, nested up to 128 levels.
     ///
+    /// Half a surrogate pair, which Python writes without complaint, becomes U+FFFD.
+    /// - Parameter source: what the bytes are, for errors.
     /// - Throws: `TokenizerError.invalidJSON`.
     package init(userText bytes: [UInt8], source: String) throws(TokenizerError) {
         do {

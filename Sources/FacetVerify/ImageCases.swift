@@ -1,6 +1,6 @@
-import FacetJSON
 import FacetCheckpoint
 import FacetImage
+import FacetJSON
 package import Foundation
 
 /// The reference cases of a folder of pictures: decoding, resizing, normalization.

@@ -1,5 +1,5 @@
-import FacetJSON
 import FacetCheckpoint
+import FacetJSON
 import FacetTokenizer
 import Foundation
 

@@ -14,17 +14,17 @@ enum Backends {
         return try CPUBackend(threadCount: threads, instructionSet: try forcedInstructionSet())
     }
 
-    /// The devices of a list, which share out the threads; the plain CPU backend for no list.
+    /// Devices with these budgets, which share out the threads; the plain CPU backend for no budgets at all.
     ///
     /// - Throws: `CommandError.invalidOption`, `TensorError`.
-    static func devices(_ list: DeviceList?, threads: Int?) throws -> [any Backend] {
-        guard let list else { return [try cpu(threads: threads)] }
+    static func devices(_ budgets: [Int?]?, threads: Int?) throws -> [any Backend] {
+        guard let budgets else { return [try cpu(threads: threads)] }
         if let threads, !(1...1024).contains(threads) {
             throw CommandError.invalidOption(name: "--threads", expected: "1 to 1024", got: "\(threads)")
         }
         let instructionSet = try forcedInstructionSet()
-        let share = max(1, (threads ?? CPUFeatures.availableProcessorCount) / list.budgets.count)
-        return try list.budgets.enumerated().map { index, budget in
+        let share = max(1, (threads ?? CPUFeatures.availableProcessorCount) / budgets.count)
+        return try budgets.enumerated().map { index, budget in
             try CPUDevice(
                 index: index, threadCount: share, budgetByteCount: budget, instructionSet: instructionSet)
         }

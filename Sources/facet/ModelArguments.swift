@@ -2,6 +2,7 @@ import ArgumentParser
 import FacetDemo
 import FacetEngine
 import FacetModel
+import FacetPlanReport
 import FacetTensor
 import FacetTerminal
 import FacetTokenizer
@@ -20,19 +21,18 @@ struct ModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
     var threads: Int?
 
-    @Option(
-        help: ArgumentHelp(
-            "Logical devices that share out the model, such as cpu:4 or cpu:0=2GiB,cpu:1=1GiB.", valueName: "list"))
-    var devices: String?
-
     @Option(help: ArgumentHelp("Tokens that a conversation may have, a picture's included.", valueName: "n"))
     var context: Int?
+
+    @OptionGroup
+    var device: DeviceArguments
 
     /// A model that is ready, and what it took.
     struct Loaded {
         let model: LoadedModel
         let location: String
         let duration: Duration
+        let plan: PlanReport?
     }
 
     /// Loads the model, showing progress on a terminal.
@@ -41,16 +41,24 @@ struct ModelArguments: ParsableArguments {
         var options = EngineOptions()
         options.dtype = try ModelFolder.dtype(dtype)
         options.contextTokens = context
-        let list = try devices.map { try DeviceList(parsing: $0) }
-        options.profilesMemory = list?.budgets.contains { $0 != nil } ?? false
+        let choice = try deviceChoice(files, options)
+        options.profilesMemory = choice.map { $0.isManual || $0.budgets.contains { $0 != nil } } ?? false
         let loader = ModelLoader(files, options: options)
-        let placement = try list?.placement(
-            GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName)), files.checkpoint())
         let loaded = try loader.load(
-            onto: Backends.devices(list, threads: threads), placement: placement
+            onto: Backends.devices(choice?.budgets, threads: threads), placement: choice?.placement
         ) { progress.show(Self.text($0)) }
         progress.clear()
-        return Loaded(model: loaded, location: files.location, duration: loaded.loadDuration)
+        return Loaded(
+            model: loaded, location: files.location, duration: loaded.loadDuration, plan: choice?.report)
+    }
+
+    /// The plan for the devices that the options name; the checkpoint's headers are checked first, as without a plan.
+    private func deviceChoice(_ files: ModelFiles, _ options: EngineOptions) throws -> DeviceChoice? {
+        _ = try files.checkpoint()
+        let configuration = try GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName))
+        return try device.choice(
+            configuration, dtype: try options.activationDType(configuration),
+            limits: try options.modelLimits(configuration))
     }
 
     private static func text(_ progress: LoadProgress) -> String {

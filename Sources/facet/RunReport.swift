@@ -1,5 +1,6 @@
 import FacetEngine
 import FacetPlacement
+import FacetPlanReport
 
 /// What `facet run --json` prints; durations in seconds.
 struct RunReport: Encodable {
@@ -25,11 +26,12 @@ struct RunReport: Encodable {
     let peakMemoryBytes: Int?
     let devices: [DeviceUseReport]
     let placement: [String: String]
+    let plan: PlanReport?
     let warnings: [String]
 
     init(
-        _ completion: Completion, model: String, dtype: String, load: Duration, devices: [DeviceReport],
-        placement: Placement, warnings: [PromptWarning]
+        _ completion: Completion, model: String, dtype: String, load: Duration, devices: [FacetEngine.DeviceReport],
+        placement: Placement, plan: PlanReport?, warnings: [PromptWarning]
     ) {
         text = completion.text
         tokenIds = completion.tokenIDs
@@ -48,6 +50,7 @@ struct RunReport: Encodable {
         peakMemoryBytes = PeakMemory.byteCount
         self.devices = devices.map { DeviceUseReport($0) }
         self.placement = PlacementReport.units(placement)
+        self.plan = plan
         self.warnings = warnings.map(\.description)
     }
 }

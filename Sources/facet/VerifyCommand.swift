@@ -28,8 +28,8 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Logical devices that share out the model, such as cpu:2.", valueName: "list"))
-    var devices: String?
+    @OptionGroup
+    var device: DeviceArguments
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -55,7 +55,6 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let dtypes = dtype == "all" ? [DType.float32, .bfloat16] : [try ModelFolder.dtype(dtype) ?? .float32]
-        let list = try devices.map { try DeviceList(parsing: $0) }
         var entries: [Entry] = []
         var accuracies: [AccuracyReport] = []
         for path in paths {
@@ -70,8 +69,10 @@ struct VerifyCommand: AsyncParsableCommand {
             for folder in found.checkpoints {
                 let cases = try ModelCases(directory: folder)
                 for dtype in dtypes {
-                    let backends = try Backends.devices(list, threads: threads)
-                    let placement = try list?.placement(cases.recipe, cases.weights) ?? .single(cases.recipe)
+                    let choice = try device.choice(
+                        cases.recipe, dtype: dtype, limits: ModelLimits(configuration: cases.recipe))
+                    let backends = try Backends.devices(choice?.budgets, threads: threads)
+                    let placement = choice?.placement ?? .single(cases.recipe)
                     entries += try cases.run(dtype: dtype, on: backends, placement: placement).map {
                         Entry(dtype: dtype.rawValue, result: $0)
                     }

@@ -1,4 +1,5 @@
 import FacetCheckpoint
+import FacetJSON
 import Testing
 
 /// One test per way in which a safetensors file can be malformed, named after the error.

@@ -1,6 +1,6 @@
-import FacetJSON
 import CheckpointSynthesis
 import FacetCheckpoint
+import FacetJSON
 import FacetTestSupport
 import Foundation
 import Testing

@@ -26,7 +26,8 @@ struct JSONMutationTests {
         case 3: return "\(Double(Int32.random(in: .min ... .max, using: &random)) / 7)e-3"
         case 4: return text(&random)
         case 5:
-            return "[" + (0..<Int.random(in: 0..<4, using: &random)).map { _ in document(&random, depth: depth + 1) }
+            return "["
+                + (0..<Int.random(in: 0..<4, using: &random)).map { _ in document(&random, depth: depth + 1) }
                 .joined(separator: " , ") + "]"
         default:
             let members = (0..<Int.random(in: 0..<12, using: &random)).map { index in

@@ -31,6 +31,29 @@ public struct PlanMachine: Sendable {
                 + "\(NumberText.short(Self.ordinaryHostBandwidth)) GB/s are assumed")
     }
 
+    /// Logical devices on the host's processor, `cpu:0` and so on, equally fast; nothing is kept free on them.
+    ///
+    /// - Parameters:
+    ///   - budgets: bytes of each; nil for an equal share of `availableByteCount`.
+    public static func processors(budgets: [Int?], availableByteCount: Int) -> PlanMachine {
+        let share = max(1, availableByteCount / max(1, budgets.count))
+        let rates = DeviceRates(
+            flops: ordinaryHostTeraflops * 1e12 / Double(max(1, budgets.count)),
+            bandwidth: ordinaryHostBandwidth * 1e9 / Double(max(1, budgets.count)))
+        let devices = budgets.indices.map { index in
+            DeviceProfile(
+                name: "part of the processor", kind: .cpu, totalBytes: budgets[index] ?? share, contextBytes: 0,
+                marginBytes: 0, rates: rates)
+        }
+        let link = LinkProfile(latency: 10e-6, bandwidth: ordinaryHostBandwidth * 1e9 / 2)
+        let machine = Machine(
+            name: "this machine", devices: devices, defaultLink: link, hostLink: link,
+            hostFreeBytes: availableByteCount)
+        return PlanMachine(
+            machine, names: budgets.indices.map { "cpu:\($0)" },
+            notes: ["times are guesses: the speed of a share of the processor is not measured"])
+    }
+
     /// What is not measured and cannot be read anywhere.
     public struct Assumptions: Sendable, Hashable {
         /// Bytes that a driver's context, its kernels and library workspaces take on each card.

@@ -47,19 +47,16 @@ struct BenchModelCommand: AsyncParsableCommand {
         try validateSizes()
         let configuration = try chosenConfiguration()
         let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
-        let list = try model.devices.map { try DeviceList(parsing: $0) }
-        let devices = try Backends.devices(list, threads: model.threads)
+        let limits = self.limits(configuration)
+        let choice = try model.device.choice(configuration, dtype: dtype, limits: limits)
+        let devices = try Backends.devices(choice?.budgets, threads: model.threads)
         let progress = ProgressLine()
         progress.show("Loading …")
         let source: any WeightSource =
             preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(configuration)
-        let placement = try list?.placement(configuration, source) ?? .single(configuration)
+        let placement = choice?.placement ?? .single(configuration)
         let network = try GLM4V(
             source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
-        var limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
-        limits.maxSequences = requests
-        limits.maxSampledRows = requests
-        limits.pageCount *= requests
         let demands = limits.demands(
             of: placement, configuration: configuration, dtype: dtype,
             weights: try ModelInventory(configuration).weightSizes(in: source))
@@ -78,8 +75,16 @@ struct BenchModelCommand: AsyncParsableCommand {
                 ?? source.location,
             processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
-            devices: list == nil ? [] : benchmark.runner.deviceReports(), benchmark)
+            devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
+    }
+
+    private func limits(_ configuration: GLM4VConfiguration) -> ModelLimits {
+        var limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
+        limits.maxSequences = requests
+        limits.maxSampledRows = requests
+        limits.pageCount *= requests
+        return limits
     }
 
     private func validateSizes() throws {

@@ -1,5 +1,5 @@
-package import FacetJSON
 package import FacetCheckpoint
+package import FacetJSON
 
 /// The sizes in a GLM-4V `config.json` that decide which tensors a checkpoint has, and of which shapes.
 package struct ModelGeometry: Sendable, Hashable {

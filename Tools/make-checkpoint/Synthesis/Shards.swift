@@ -1,5 +1,5 @@
-import FacetJSON
 package import FacetCheckpoint
+import FacetJSON
 
 /// Tensors distributed over files as the published checkpoints do it.
 ///

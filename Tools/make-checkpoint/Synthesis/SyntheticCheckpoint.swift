@@ -1,5 +1,5 @@
-import FacetJSON
 import FacetCheckpoint
+import FacetJSON
 import Foundation
 
 /// A checkpoint with random weights in the exact layout of GLM-4V-9B, of any sizes.

@@ -1,5 +1,5 @@
-import FacetJSON
 import FacetCheckpoint
+import FacetJSON
 import Foundation
 
 /// The special tokens of the GLM-4 vocabulary in the order of their ids.
