@@ -13,14 +13,21 @@ public struct EngineMemory: MemoryModel {
     public let dtype: DType
 
     private let fixedLimits: ModelLimits?
+    private let packedByteCounts: [UnitKind: Int]
 
     /// Makes the memory model of a configuration.
     ///
-    /// - Parameter limits: what the engine is given whatever the workload; nil to follow the workload.
-    public init(_ configuration: GLM4VConfiguration, dtype: DType, limits: ModelLimits? = nil) {
+    /// - Parameters:
+    ///   - limits: what the engine is given whatever the workload; nil to follow the workload.
+    ///   - weights: sizes of the units as a source stores them, for exact staging buffers; empty to do without.
+    public init(
+        _ configuration: GLM4VConfiguration, dtype: DType, limits: ModelLimits? = nil,
+        weights: [UnitName: UnitWeightSize] = [:]
+    ) {
         self.configuration = configuration
         self.dtype = dtype
         fixedLimits = limits
+        packedByteCounts = Dictionary(weights.map { ($0.key.kind, $0.value.packedByteCount) }, uniquingKeysWith: max)
     }
 
     /// The limits that the engine would be given for a workload.
@@ -56,6 +63,13 @@ public struct EngineMemory: MemoryModel {
         let chains = UnitName.visionChain(layerCount: 1) + UnitName.decoderChain(layerCount: 1)
         let units = chains.filter { kinds.contains($0.kind) }
         return WorkspaceLayout(configuration, limits(inputs), dtype, units: Set(units)).byteCount
+    }
+
+    /// As many staging buffers as a streamer has, of the largest streamed unit with its tensors side by side.
+    public func streamBuffers(_ kinds: UnitKinds, _ inputs: MemoryInputs) -> Int {
+        let streamed = UnitKind.allCases.filter { kinds.contains($0) && inputs.streaming.kinds.contains($0) }
+        let sizes = streamed.map { packedByteCounts[$0] ?? inputs.model.byteCount($0, inputs.precision) }
+        return UnitStreamer.bufferCount * (sizes.max() ?? 0)
     }
 
     /// Logits lie in the workspace.
