@@ -48,12 +48,16 @@ struct ModelArguments: ParsableArguments {
             onto: Backends.devices(choice?.budgets, threads: threads), placement: choice?.placement
         ) { progress.show(Self.text($0)) }
         progress.clear()
+        if options.profilesMemory {
+            for report in loaded.devices { Terminal.error.write("facet: \(report.sentence)\n") }
+        }
         return Loaded(
             model: loaded, location: files.location, duration: loaded.loadDuration, plan: choice?.report)
     }
 
     /// The plan for the devices that the options name; the checkpoint's headers are checked first, as without a plan.
     private func deviceChoice(_ files: ModelFiles, _ options: EngineOptions) throws -> DeviceChoice? {
+        guard device.isGiven else { return nil }
         _ = try files.checkpoint()
         let configuration = try GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName))
         return try device.choice(

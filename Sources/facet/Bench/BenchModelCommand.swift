@@ -161,25 +161,31 @@ struct ModelBenchmark {
         }
     }
 
-    /// Prefills several sequences, then decodes them together, as many batches in progress as the devices allow.
+    /// Answers several requests at the same time: their prompts in chunks, then their tokens, as many batches in
+    /// progress as the devices allow.
     mutating func runTogether(_ count: Int, promptTokens: Int, newTokens: Int) throws {
         let depth = min(runner.pipelineDepth, count)
         let groups = (0..<depth).map { Array(stride(from: $0, to: count, by: depth)) }
-        for sequence in 0..<count {
-            for start in stride(from: 0, to: promptTokens, by: runner.limits.maxRows) {
-                let end = min(start + runner.limits.maxRows, promptTokens)
-                _ = try runner.forward(batch(start..<end, of: [sequence], isLast: end == promptTokens))
+        var inProgress = 0
+        func enqueue(_ batch: ForwardBatch) throws {
+            if inProgress == runner.pipelineDepth {
+                _ = try runner.collect()
+                inProgress -= 1
             }
+            try runner.enqueue(batch)
+            inProgress += 1
         }
         let time = try ContinuousClock().measure {
-            for group in groups { try runner.enqueue(batch(promptTokens..<promptTokens + 1, of: group, isLast: true)) }
-            for position in promptTokens + 1..<promptTokens + newTokens {
-                for group in groups {
-                    _ = try runner.collect()
-                    try runner.enqueue(batch(position..<position + 1, of: group, isLast: true))
+            for sequence in 0..<count {
+                for start in stride(from: 0, to: promptTokens, by: runner.limits.maxRows) {
+                    let end = min(start + runner.limits.maxRows, promptTokens)
+                    try enqueue(batch(start..<end, of: [sequence], isLast: end == promptTokens))
                 }
             }
-            for _ in groups { _ = try runner.collect() }
+            for position in promptTokens..<promptTokens + newTokens {
+                for group in groups { try enqueue(batch(position..<position + 1, of: group, isLast: true)) }
+            }
+            for _ in 0..<inProgress { _ = try runner.collect() }
         }
         togetherSeconds.append(time.seconds)
     }

@@ -53,7 +53,7 @@ struct ModelBenchmarkReport: Encodable {
         self.requests = requests
         togetherTokensPerSecond =
             benchmark.togetherSeconds.isEmpty
-            ? nil : Figure(benchmark.togetherSeconds) { Double(requests * newTokens) / $0 }
+            ? nil : Figure(benchmark.togetherSeconds) { Double(requests * (promptTokens + newTokens)) / $0 }
         peakMemoryBytes = PeakMemory.byteCount
         self.devices = devices.map { DeviceUseReport($0) }
     }
@@ -65,7 +65,7 @@ struct ModelBenchmarkReport: Encodable {
         table.append(["prefill of \(promptTokens)", prefillTokensPerSecond.text("tokens/s")])
         table.append(["decode of \(newTokens)", decodeTokensPerSecond.text("tokens/s")])
         if let togetherTokensPerSecond {
-            table.append(["decode of \(requests) requests", togetherTokensPerSecond.text("tokens/s")])
+            table.append(["\(requests) requests together", togetherTokensPerSecond.text("tokens/s, read and written")])
         }
         let size = String(format: "%.2f GB", Double(weightBytes) / 1e9)
         return "\(model), \(size) of weights, \(dtype)\n\(processor); \(threads) threads\n\n\(table.text)"

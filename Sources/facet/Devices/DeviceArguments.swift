@@ -28,11 +28,14 @@ struct DeviceArguments: ParsableArguments {
             valueName: "goal"))
     var optimize: String?
 
+    /// Whether any option asks for devices.
+    var isGiven: Bool { devices != nil || deviceMap != nil || maxMemory != nil || optimize != nil }
+
     /// The devices and the plan for them; nil when no option asks for any.
     ///
     /// - Throws: `PlacementInputError`, `CommandError`; `PlacementError` when the model does not fit.
     func choice(_ configuration: GLM4VConfiguration, dtype: DType, limits: ModelLimits) throws -> DeviceChoice? {
-        guard devices != nil || deviceMap != nil || maxMemory != nil || optimize != nil else { return nil }
+        guard isGiven else { return nil }
         let objective: Objective = try optimize.map { try NamedChoice.value($0, option: "--optimize") } ?? .balanced
         guard deviceMap == nil || optimize == nil else {
             throw CommandError.invalidOption(name: "--optimize", expected: "left out beside --device-map", got: "there")

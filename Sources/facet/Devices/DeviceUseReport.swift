@@ -2,6 +2,25 @@ import FacetEngine
 import FacetModel
 import FacetPlacement
 import FacetTensor
+import Foundation
+
+extension FacetEngine.DeviceReport {
+    /// What the device was measured to hold at the planned maximum, beside what was planned.
+    var sentence: String {
+        var text = "\(device) was planned to hold \(ByteSize.text(predictedByteCount))"
+        if let use {
+            text += ", held \(ByteSize.text(use.peakByteCount)) at most"
+            if let budget = use.budgetByteCount { text += " of \(ByteSize.text(budget))" }
+        }
+        if let streaming {
+            let hidden = String(
+                format: "%.0f ms hidden, %.0f ms waited for", streaming.hidden.seconds * 1e3,
+                streaming.waiting.seconds * 1e3)
+            text += "; copies of streamed units: \(hidden)"
+        }
+        return text + "."
+    }
+}
 
 /// What `--json` says of each device.
 struct DeviceUseReport: Encodable {
