@@ -18,7 +18,7 @@ struct PlacementRunTests {
 
     private static func expectNothingIsLeft(_ devices: [CPUDevice]) {
         for device in devices {
-            // Copies that were under way on the other devices hold their memory until their queue has passed them.
+            // Loading waits for its queues before it fails; yet bytes were once still counted here on a busy machine.
             try? device.synchronize()
             #expect(device.memoryUse?.usedByteCount == 0, "\(device.device)")
         }
