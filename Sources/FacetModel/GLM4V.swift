@@ -74,6 +74,10 @@ public struct GLM4V {
             network = try Network(Weights(weights), configuration)
             rotary = try Self.rotaryTables(configuration, devices, placement)
             try weights.finish(progress)
+            // Not only the weights: what is still in a queue keeps its tensors alive, even without the model.
+            try mappingTensorError { () throws(TensorError) in
+                for device in devices { try device.synchronize() }
+            }
             streamers = weights.streamers
         } catch {
             // What is enqueued keeps its tensors alive until it has passed; its errors are behind the one thrown.
