@@ -9,9 +9,8 @@ struct ActiveRequest {
     var sampler: Sampler
     var answer: AnswerText
     var timings = Timings()
-    /// Needed until the picture is encoded, then given up.
-    var pixels: [Float]?
 
+    private var pixels: [Float]?
     private let continuation: Continuation
     private let submitted: Duration
     private var prefillStart: Duration?
@@ -34,11 +33,16 @@ struct ActiveRequest {
         timings.queue = now - submitted
     }
 
+    /// The picture, for whoever encodes it: it is given up here.
+    mutating func takePixels() -> [Float]? {
+        defer { pixels = nil }
+        return pixels
+    }
+
     func reportEncoding(_ share: Double) { continuation.yield(.encodingImage(share)) }
 
     mutating func reportImage(_ duration: Duration) {
         timings.image = duration
-        pixels = nil
         continuation.yield(.imageEncoded(duration))
     }
 

@@ -9,8 +9,8 @@ import Synchronization
 /// yields, and whoever waits at the door enters between steps. Without requests the thread sleeps.
 ///
 /// It does not know where prompts come from (`PromptBuilder`), how rows are chosen (`Scheduler`) or computed
-/// (`Runner`). One step: drop what was cancelled → admit → encode pictures → enqueue batches until the pipeline is full →
-/// wait for the oldest → sample → report.
+/// (`Runner`). One step: drop what was cancelled → admit → go on with a picture → enqueue batches until the pipeline is
+/// full → wait for the oldest → sample → report. So pictures are encoded while answers go on.
 public actor Engine {
     /// How the engine queues and what it keeps.
     public struct Limits: Sendable, Hashable {
@@ -44,11 +44,22 @@ public actor Engine {
     private var counters = EngineMetrics()
     // The batches in progress, the oldest first.
     private var batches: [ForwardBatch] = []
+    // Pictures to encode, in the order of their requests; the first may be on its way.
+    private var pictures: [PendingPicture] = []
     private var nextID = 0
     private var isRunning = false
     private var isShutDown = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private struct PendingPicture {
+        let image: ImageID
+        let pixels: [Float]
+        /// When it was begun; nil while it waits.
+        var start: Duration?
+        /// The share that has been encoded, as last reported.
+        var share = 0.0
+    }
 
     /// Starts an engine around a model.
     ///
@@ -169,9 +180,11 @@ public actor Engine {
     /// - Returns: whether there is more to do.
     private func step() -> Bool {
         for id in requests.keys.sorted() where requests[id]?.request.isCancelled == true { end(id, .cancelled) }
+        dropUnneededPictures()
         while let admission = scheduler.admitNext() { start(admission) }
+        advancePicture(waits: false)
         while scheduler.inFlightCount < scheduler.limits.pipelineDepth, let batch = scheduler.next() { begin(batch) }
-        if let batch = batches.first { finish(batch) }
+        if let batch = batches.first { finish(batch) } else { advancePicture(waits: true) }
         assert(scheduler.checkIntegrity() == nil, scheduler.checkIntegrity() ?? "")
         return scheduler.hasWork
     }
@@ -179,29 +192,63 @@ public actor Engine {
     private func start(_ admission: Scheduler.Admission) {
         requests[admission.id]?.start(reusedRowCount: admission.reusedRowCount, at: clock.now())
         counters.reusedRowCount += admission.reusedRowCount
-        guard let image = admission.image else { return }
-        switch image {
+        switch admission.image {
+        case nil: break
         case .resident: counters.reusedImageCount += 1
         case .encode(let image, let evicted):
             if let evicted { runner.release(evicted) }
-            do throws(EngineError) {
-                try encode(image, for: admission.id)
-            } catch {
-                fail(admission.id, error)
-                scheduler.forget(image)
-            }
+            pictures.append(PendingPicture(image: image, pixels: requests[admission.id]?.takePixels() ?? []))
         }
     }
 
-    private func encode(_ image: ImageID, for id: RequestID) throws(EngineError) {
-        guard let request = requests[id], let pixels = request.pixels else { return }
-        let start = clock.now()
-        try runner.prepare(image, pixels: pixels) { request.reportEncoding($0) }
-        let duration = clock.now() - start
-        requests[id]?.reportImage(duration)
-        counters.encodedImageCount += 1
-        logger.debug("image encoded", metadata: ["request": "\(id)", "duration": "\(duration)"])
+    // MARK: Pictures
+
+    /// Goes on with the oldest picture, or begins it.
+    private func advancePicture(waits: Bool) {
+        guard let picture = pictures.first else { return }
+        do throws(EngineError) {
+            if picture.start == nil {
+                pictures[0].start = clock.now()
+                try runner.beginEncoding(picture.image, pixels: picture.pixels)
+            }
+            let share = try runner.advanceEncoding(waits: waits)
+            guard share < 1 else { return finishPicture() }
+            guard share > picture.share else { return }
+            pictures[0].share = share
+            for id in scheduler.requests(needing: picture.image) { requests[id]?.reportEncoding(share) }
+        } catch .nonFinite(let layer) {
+            failPicture(.nonFinite(layer: layer))
+        } catch {
+            failEverythingInProgress(error)
+        }
     }
+
+    private func finishPicture() {
+        let picture = pictures.removeFirst()
+        let duration = clock.now() - (picture.start ?? clock.now())
+        for id in scheduler.requests(needing: picture.image) { requests[id]?.reportImage(duration) }
+        scheduler.finish(picture.image)
+        counters.encodedImageCount += 1
+        logger.debug("image encoded", metadata: ["image": "\(picture.image.rawValue)", "duration": "\(duration)"])
+    }
+
+    /// Ends the requests that need the picture on its way.
+    private func failPicture(_ error: EngineError) {
+        let picture = pictures.removeFirst()
+        for id in scheduler.requests(needing: picture.image) { fail(id, error) }
+        scheduler.forget(picture.image)
+    }
+
+    /// Gives up the pictures whose requests have all ended.
+    private func dropUnneededPictures() {
+        for picture in pictures where !scheduler.vision.isNeeded(picture.image) {
+            if picture.start != nil { runner.abandonEncoding() }
+            scheduler.forget(picture.image)
+            pictures.removeAll { $0.image == picture.image }
+        }
+    }
+
+    // MARK: Batches
 
     private func begin(_ batch: ForwardBatch) {
         let start = clock.now()
@@ -209,7 +256,7 @@ public actor Engine {
         counters.stepCount += 1
         counters.computedRowCount += batch.rowCount
         batches.append(batch)
-        do throws(EngineError) { try runner.enqueue(batch) } catch { failBatches(error) }
+        do throws(EngineError) { try runner.enqueue(batch) } catch { failEverythingInProgress(error) }
     }
 
     private func finish(_ batch: ForwardBatch) {
@@ -223,14 +270,15 @@ public actor Engine {
             if let error { failed.forEach { fail($0, error) } }
             outcomes.forEach { report($0) }
         } catch {
-            failBatches(error)
+            failEverythingInProgress(error)
         }
     }
 
     /// Gives up everything in progress, since a device failed; what waits goes on.
-    private func failBatches(_ error: EngineError) {
+    private func failEverythingInProgress(_ error: EngineError) {
         batches = []
         for id in scheduler.dropBatches() { fail(id, error) }
+        if pictures.first?.start != nil { failPicture(error) }
     }
 
     /// Chooses the next token of each sampled row; a row without finite logits has none.

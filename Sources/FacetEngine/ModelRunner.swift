@@ -16,10 +16,41 @@ public final class ModelRunner: Runner {
     private let logits: [Logits]
     private var inFlight: [Step] = []
     private var stepCount = 0
+    private var encoding: Encoding?
 
     private struct Step {
         let logits: Logits
         let end: any DeviceEvent
+    }
+
+    /// A picture on its way.
+    private struct Encoding {
+        /// Units enqueued at a time on a device that steps wait for: one runs, one waits.
+        private static let mostPending = 2
+
+        let image: ImageID
+        let pixels: [Float]
+        let picture: PictureEncoding
+        var pending: [any DeviceEvent] = []
+        var passedCount = 0
+
+        /// Enqueues all units that no step waits behind, and then one that steps may wait behind.
+        mutating func enqueueUnits() throws(ModelError) {
+            settle()
+            while !picture.isEnqueued {
+                let shares = picture.nextSharesDevice
+                if shares && pending.count >= Self.mostPending { return }
+                pending.append(try picture.enqueueUnit())
+                if shares { return }
+            }
+        }
+
+        /// Counts the units that have run.
+        mutating func settle() {
+            let passed = pending.prefix(while: \.hasPassed).count
+            pending.removeFirst(passed)
+            passedCount += passed
+        }
     }
 
     /// Takes the memory that a model needs within limits.
@@ -48,42 +79,56 @@ public final class ModelRunner: Runner {
 
     // MARK: Pictures
 
-    public func prepare(
-        _ image: ImageID, pixels: [Float], progress: @escaping (Double) -> Void
-    ) throws(EngineError) {
+    public func beginEncoding(_ image: ImageID, pixels: [Float]) throws(EngineError) {
+        precondition(encoding == nil, "a picture is on its way already")
         do {
-            try encode(pixels, as: image, progress)
+            encoding = Encoding(
+                image: image, pixels: pixels, picture: try model.beginEncoding(pixels, as: image, memory: memory))
         } catch {
-            memory.features.release(image)
-            throw error
+            recover()
+            throw .model(error)
         }
     }
 
-    private func encode(
-        _ pixels: [Float], as image: ImageID, _ progress: @escaping (Double) -> Void
-    ) throws(EngineError) {
-        // Patch embedding, layers, convolution, projector, begin and end rows.
-        let pointCount = Double(model.configuration.vision.layerCount + 4)
-        var passed = 0.0
-        try encode(pixels, as: image) { (_, _) throws(TensorError) in
-            passed += 1
-            progress(min(passed / pointCount, 1))
+    public func advanceEncoding(waits: Bool) throws(EngineError) -> Double {
+        guard let current = encoding else { preconditionFailure("no picture is on its way") }
+        do throws(ModelError) { try encoding?.enqueueUnits() } catch {
+            recover()
+            throw .model(error)
         }
-        guard let place = memory.features[image] else { return }
+        if waits, let event = encoding?.pending.first {
+            try recovering { () throws(TensorError) in try event.synchronize() }
+        }
+        encoding?.settle()
+        let passed = encoding?.passedCount ?? 0
+        guard passed == current.picture.unitCount else { return Double(passed) / Double(current.picture.unitCount) }
+        encoding = nil
+        try check(current)
+        return 1
+    }
+
+    public func abandonEncoding() {
+        // What is enqueued still runs, before whatever uses the same memory next.
+        if let encoding { memory.features.release(encoding.image) }
+        encoding = nil
+    }
+
+    /// Looks for the first point of a picture that is not finite, when its features are not.
+    private func check(_ encoding: Encoding) throws(EngineError) {
+        guard let place = memory.features[encoding.image] else { return }
         let isBroken = try recovering { () throws(TensorError) in
             try memory.featureDevice.containsNonFinite(place)
         }
         guard isBroken else { return }
         let finder = NonFiniteFinder(model.devices)
-        try encode(pixels, as: image, probe: finder.probe)
-        throw .nonFinite(layer: finder.firstPoint ?? "vision.output")
-    }
-
-    private func encode(_ pixels: [Float], as image: ImageID, probe: @escaping Probe) throws(EngineError) {
-        do { try model.encode(pixels, as: image, memory: memory, probe: probe) } catch {
+        do throws(ModelError) {
+            try model.encode(encoding.pixels, as: encoding.image, memory: memory, probe: finder.probe)
+        } catch {
             recover()
             throw .model(error)
         }
+        memory.features.release(encoding.image)
+        throw .nonFinite(layer: finder.firstPoint ?? "vision.output")
     }
 
     public func release(_ image: ImageID) { memory.features.release(image) }
@@ -144,6 +189,7 @@ public final class ModelRunner: Runner {
 
     private func recover() {
         inFlight = []
+        abandonEncoding()
         model.recover(memory)
     }
 
@@ -167,7 +213,7 @@ public final class ModelRunner: Runner {
             let vision = model.configuration.vision
             let count = vision.channelCount * vision.imageSize * vision.imageSize
             let image = ImageID(-1)
-            try prepare(image, pixels: [Float](repeating: 0, count: count)) { _ in }
+            try encode(image, pixels: [Float](repeating: 0, count: count))
             release(image)
         }
         _ = try forward(.largest(model.configuration, limits))

@@ -13,14 +13,24 @@ public protocol Runner: AnyObject {
     /// Rows that a picture takes in the cache.
     var imageRowCount: Int { get }
 
-    /// Encodes a picture into a free feature slot.
+    /// Begins to encode a picture into a free feature slot; one picture at a time.
     ///
-    /// At most `limits.maxImages` pictures are prepared and not released at a time.
+    /// At most `limits.maxImages` pictures are begun or encoded and not released at a time.
     /// - Parameters:
     ///   - image: names the features from now on.
     ///   - pixels: `[3, side, side]`, normalized.
-    ///   - progress: called now and then with the finished share, 0 to 1.
-    func prepare(_ image: ImageID, pixels: [Float], progress: @escaping (Double) -> Void) throws(EngineError)
+    func beginEncoding(_ image: ImageID, pixels: [Float]) throws(EngineError)
+
+    /// Goes on with the picture that was begun, no further than steps enqueued now can bear to wait behind.
+    ///
+    /// - Parameter waits: whether to wait until some more of it has run: right when there is nothing else to do.
+    /// - Returns: the share that has run, 0 to 1; at 1 the features are there, and the next picture may be begun.
+    /// - Throws: `.nonFinite` with the first layer that gave NaN or infinity; the picture is given up and everything
+    ///   else goes on. After any other error nothing is in progress any more, batches included.
+    func advanceEncoding(waits: Bool) throws(EngineError) -> Double
+
+    /// Gives up the picture that was begun.
+    func abandonEncoding()
 
     /// Gives up a picture's features.
     func release(_ image: ImageID)
@@ -30,7 +40,7 @@ public protocol Runner: AnyObject {
 
     /// Begins a step; at most `pipelineDepth` are in progress at a time.
     ///
-    /// After an error here or in `collect`, no batch is in progress any more.
+    /// After an error here or in `collect`, nothing is in progress any more, the picture that was begun included.
     func enqueue(_ batch: ForwardBatch) throws(EngineError)
 
     /// Waits for the oldest step in progress.
@@ -48,6 +58,12 @@ public protocol Runner: AnyObject {
 }
 
 extension Runner {
+    /// Encodes a picture from beginning to end.
+    public func encode(_ image: ImageID, pixels: [Float]) throws(EngineError) {
+        try beginEncoding(image, pixels: pixels)
+        while try advanceEncoding(waits: true) < 1 {}
+    }
+
     /// Runs one step from beginning to end.
     ///
     /// - Returns: as `collect`.

@@ -10,6 +10,7 @@ package import FacetModel
 ///   several of them, since no row waits for a sampled token before the prompt's last.
 /// - A request is admitted when the cache has pages for its whole prompt and answer, so nothing fails midway;
 ///   requests are admitted in the order of arrival, and none overtakes another.
+/// - A request whose picture is being encoded waits, and the others go on.
 /// - A batch holds one row of every decoding sequence first, then prompt rows, oldest request first, until it is
 ///   full. With a pipeline the sequences are shared out among its batches. So an answer in progress never waits for a prompt, and a long prompt is computed in chunks.
 /// - The cache of a finished request is kept. A later request that begins with the same rows takes it over, row
@@ -168,7 +169,7 @@ package struct Scheduler: Sendable {
 
     // MARK: Steps
 
-    /// The next batch, or nil when nothing can be computed before a batch in progress is complete.
+    /// The next batch, or nil when nothing can be computed before a batch in progress is complete or a picture encoded.
     ///
     /// - Precondition: fewer batches are in progress than the pipeline is deep.
     package mutating func next() -> ForwardBatch? {
@@ -177,7 +178,7 @@ package struct Scheduler: Sendable {
         let mostSequences = (running.count + limits.pipelineDepth - 1) / limits.pipelineDepth
         var batch = ForwardBatch()
         var shares: [Share] = []
-        let ready = running.indices.filter { running[$0].pendingCount > 0 && running[$0].endsKeepingCache == nil }
+        let ready = running.indices.filter { isReady(running[$0]) }
         for index in ready where running[index].isDecoding && shares.count < mostSequences {
             shares.append(take(1, at: index, into: &batch))
         }
@@ -189,6 +190,12 @@ package struct Scheduler: Sendable {
         guard !shares.isEmpty else { return nil }
         inFlight.append(shares)
         return batch
+    }
+
+    /// Whether a sequence has rows that can be computed now.
+    private func isReady(_ sequence: SequenceState) -> Bool {
+        sequence.pendingCount > 0 && sequence.endsKeepingCache == nil
+            && sequence.image.map(vision.isEncoded) ?? true
     }
 
     private mutating func take(_ count: Int, at index: Int, into batch: inout ForwardBatch) -> Share {
@@ -270,7 +277,13 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Forgets a picture that could not be encoded.
+    /// Notes that a picture is encoded: the requests that wait for it can go on.
+    package mutating func finish(_ image: ImageID) { vision.finish(image) }
+
+    /// Requests that run and need a picture's features.
+    package func requests(needing image: ImageID) -> [RequestID] { running.filter { $0.image == image }.map(\.id) }
+
+    /// Forgets a picture that could not be encoded, or need not be.
     package mutating func forget(_ image: ImageID) { vision.remove(image) }
 
     private mutating func remove(at index: Int, keepingCache: Bool) {

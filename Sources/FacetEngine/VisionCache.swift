@@ -28,7 +28,7 @@ public struct ImageHash: Sendable, Hashable {
 package struct VisionCache: Sendable {
     /// What the runner has to do before a picture's features can be read.
     package enum Acquisition: Sendable, Hashable {
-        /// Nothing: they are there.
+        /// Nothing: they are there, or somebody else's request has them made.
         case resident(ImageID)
         /// Release `evicting`, when there is one, then encode the picture.
         case encode(ImageID, evicting: ImageID?)
@@ -45,6 +45,7 @@ package struct VisionCache: Sendable {
         let image: ImageID
         let hash: ImageHash
         var userCount: Int
+        var isEncoded = false
     }
 
     /// Slots in all.
@@ -72,7 +73,7 @@ package struct VisionCache: Sendable {
         }
         var evicted: ImageID?
         if entries.count >= capacity {
-            guard let index = entries.firstIndex(where: { $0.userCount == 0 }) else { return nil }
+            guard let index = entries.firstIndex(where: { $0.userCount == 0 && $0.isEncoded }) else { return nil }
             evicted = entries.remove(at: index).image
         }
         let image = ImageID(nextID)
@@ -81,6 +82,18 @@ package struct VisionCache: Sendable {
         return .encode(image, evicting: evicted)
     }
 
+    /// Notes that a picture's features are there.
+    package mutating func finish(_ image: ImageID) {
+        guard let index = entries.firstIndex(where: { $0.image == image }) else { return }
+        entries[index].isEncoded = true
+    }
+
+    /// Whether a picture's features can be read.
+    package func isEncoded(_ image: ImageID) -> Bool { entries.first { $0.image == image }?.isEncoded ?? false }
+
+    /// Whether anybody needs a picture.
+    package func isNeeded(_ image: ImageID) -> Bool { (entries.first { $0.image == image }?.userCount ?? 0) > 0 }
+
     /// Ends one `acquire`: the features may be replaced once nobody else needs them.
     package mutating func release(_ image: ImageID) {
         guard let index = entries.firstIndex(where: { $0.image == image }) else { return }
@@ -88,6 +101,6 @@ package struct VisionCache: Sendable {
         entries[index].userCount -= 1
     }
 
-    /// Forgets a picture whose features could not be computed.
+    /// Forgets a picture whose features could not be computed, or need not be.
     package mutating func remove(_ image: ImageID) { entries.removeAll { $0.image == image } }
 }

@@ -115,18 +115,25 @@ public struct GLM4V {
     public func encode(
         _ pixels: [Float], as image: ImageID, memory: ModelMemory, probe: Probe? = nil
     ) throws(ModelError) {
-        let features = try memory.features.reserve(image)
-        let traversal = Traversal(memory: memory, streamers: streamers, advice: advice, probe: probe)
+        let encoding = try beginEncoding(pixels, as: image, memory: memory, probe: probe)
         do {
-            try mappingTensorError { () throws(TensorError) in
-                let rows = try network.tower(pixels, traversal)
-                try network.projector(rows, into: features, traversal)
-            }
+            while !encoding.isEnqueued { try encoding.enqueueUnit() }
         } catch {
             memory.features.release(image)
             throw error
         }
-        advice?.finishPicture()
+    }
+
+    /// Takes a place in the feature store for a picture that is encoded unit by unit, between steps of the decoder.
+    ///
+    /// Only one picture may be on its way at a time; `memory.features.release` gives its place back.
+    /// - Throws: `.noFeatureSlot`.
+    public func beginEncoding(
+        _ pixels: [Float], as image: ImageID, memory: ModelMemory, probe: Probe? = nil
+    ) throws(ModelError) -> PictureEncoding {
+        PictureEncoding(
+            pixels, into: try memory.features.reserve(image), network: network, configuration: configuration,
+            Traversal(memory: memory, streamers: streamers, advice: advice, probe: probe))
     }
 
     /// Runs one batch: writes the cache and leaves the sampled rows' logits in `ModelMemory.logits`.

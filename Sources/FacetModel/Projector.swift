@@ -7,6 +7,7 @@ extension Staged<Projector> {
     /// - Parameter x: the tower's output, on any device.
     func callAsFunction(_ x: Tensor, into features: Tensor, _ traversal: Traversal) throws(TensorError) {
         let place = try traversal.enter(.projector)
+        try place.workspace.reclaim()
         let x = try traversal.bring(x, to: place, \.vision.hidden)
         let isHere = features.device == place.backend.device
         let output = isHere ? features : place.workspace.tensor(\.vision.features)

@@ -41,22 +41,25 @@ package struct VisionTower: Sendable {
         self.layers = layers
     }
 
-    /// Encodes `pixels`, channels first; returns `[1 + patches, width]` on the device of the last layer.
-    ///
-    /// There is no norm after the last layer.
-    func callAsFunction(_ pixels: [Float], _ traversal: Traversal) throws(TensorError) -> Tensor {
-        var place = try traversal.enter(.patchEmbedding)
+    /// Embeds `pixels`, channels first; returns `[1 + patches, width]` on the device of the patch embedding.
+    func embed(_ pixels: [Float], _ traversal: Traversal) throws(TensorError) -> Tensor {
+        let place = try traversal.enter(.patchEmbedding)
         try place.workspace.reclaim()
         try place.backend.upload(pixels, into: place.workspace.pixels)
-        var x = try embedding[place.slot](place.workspace.pixels, VisionPass(place, probe: traversal.probe))
+        let x = try embedding[place.slot](place.workspace.pixels, VisionPass(place, probe: traversal.probe))
         try traversal.probe?("vision.patch_embedding", x)
-        for (index, layer) in layers.enumerated() {
-            place = try traversal.enter(.visionLayer(index))
-            x = try traversal.bring(x, to: place, \.vision.hidden)
-            try layer[place.slot](x, VisionPass(place, probe: traversal.probe))
-            try traversal.probe?("vision.layers.\(index)", x)
-        }
         return x
+    }
+
+    /// Passes rows through one layer; returns them on its device. There is no norm after the last layer.
+    func callAsFunction(_ x: Tensor, layer index: Int, _ traversal: Traversal) throws(TensorError) -> Tensor {
+        let place = try traversal.enter(.visionLayer(index))
+        // Between two layers a step of the decoder may have lent parts of the workspace.
+        try place.workspace.reclaim()
+        let y = try traversal.bring(x, to: place, \.vision.hidden)
+        try layers[index][place.slot](y, VisionPass(place, probe: traversal.probe))
+        try traversal.probe?("vision.layers.\(index)", y)
+        return y
     }
 }
 

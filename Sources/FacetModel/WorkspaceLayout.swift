@@ -20,13 +20,14 @@ package struct ScratchBuffer: Sendable, Hashable {
 ///
 /// Phases never run at the same time, so they share one block of memory:
 ///
-///     decoder    | hidden | normalized | projection | ... | logits | integers |
-///     embedding  | hidden | patches | pixels |
-///     tower      | hidden | projection | attended | branch | wide |
-///     projector  | hidden | neighborhoods | convolved | entered | gate | up |
+///     decoder    |                | hidden | normalized | projection | ... | logits | integers |
+///     embedding  | vision.hidden  | patches | pixels |
+///     tower      | vision.hidden  | projection | attended | branch | wide |
+///     projector  | vision.hidden  | neighborhoods | convolved | entered | gate | up |
 ///
-/// `hidden` of the three vision phases is the same memory: it is what they hand on. A device that holds some of the
-/// model's units only has the buffers that these use; the others have no rows.
+/// `vision.hidden` is what the units of the vision side hand on. No step of the decoder touches it, so steps may run
+/// between the layers of a picture. A device that holds some of the model's units only has the buffers that these use;
+/// the others have no rows.
 package struct WorkspaceLayout: Sendable, Hashable {
     /// Buffers of a forward of the decoder.
     package let decoder: DecoderScratch
@@ -48,8 +49,8 @@ package struct WorkspaceLayout: Sendable, Hashable {
         _ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType, units: Set<UnitName>
     ) {
         visionTileRowCount = min(limits.visionTileRows, configuration.vision.rowCount)
-        decoder = DecoderScratch(configuration, limits, dtype, units)
         vision = VisionScratch(configuration, tileRows: visionTileRowCount, dtype, units)
+        decoder = DecoderScratch(configuration, limits, dtype, units, behind: vision.hidden)
     }
 }
 
@@ -75,10 +76,13 @@ package struct DecoderScratch: Sendable, Hashable {
     package let logits: ScratchBuffer
     /// The batch's integers, `[count]`, int32.
     package let integers: ScratchBuffer
-    /// Bytes of the phase.
+    /// Bytes up to the end of the phase.
     package let byteCount: Int
 
-    init(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType, _ units: Set<UnitName>) {
+    init(
+        _ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType, _ units: Set<UnitName>,
+        behind untouched: ScratchBuffer
+    ) {
         let hasLayers = units.contains(where: \.isDecoderLayer)
         let hasNorm = units.contains(.finalNorm), hasOutput = units.contains(.outputLayer)
         let hasStream = hasLayers || hasNorm || units.contains(.tokenEmbedding)
@@ -88,7 +92,7 @@ package struct DecoderScratch: Sendable, Hashable {
         let sampledRows = hasNorm || hasOutput ? limits.maxSampledRows : 0
         let integerCount = hasStream ? BatchIntegers.capacity(configuration, limits) : 0
         let attention = configuration.attention
-        var arena = ArenaCursor()
+        var arena = ArenaCursor(behind: untouched)
         hidden = arena.place("hidden", [streamRows, configuration.hiddenSize], dtype)
         normalized = arena.place("normalized", [normalizedRows, configuration.hiddenSize], dtype)
         projection = arena.place("projection", [rows, attention.projectionWidth], dtype)
@@ -132,7 +136,7 @@ package struct VisionScratch: Sendable, Hashable {
     package let up: ScratchBuffer
     /// The picture's rows on their way to another device, `[image rows, hidden]`.
     package let features: ScratchBuffer
-    /// Bytes of the largest phase.
+    /// Bytes up to the end of the largest phase.
     package let byteCount: Int
 
     init(_ configuration: GLM4VConfiguration, tileRows: Int, _ dtype: DType, _ units: Set<UnitName>) {
@@ -174,10 +178,19 @@ private struct ArenaCursor {
     /// Bytes placed so far.
     private(set) var byteCount = 0
 
+    /// Starts an empty arena.
+    init() {}
+
+    /// Starts after a buffer that is placed already.
+    init(behind buffer: ScratchBuffer) { byteCount = Self.aligned(buffer.byteOffset + buffer.byteCount) }
+
     mutating func place(_ name: String, _ shape: Shape, _ dtype: DType) -> ScratchBuffer {
         let buffer = ScratchBuffer(name: name, byteOffset: byteCount, shape: shape, dtype: dtype)
-        let end = byteCount + buffer.byteCount
-        byteCount = (end + Storage.alignment - 1) / Storage.alignment * Storage.alignment
+        byteCount = Self.aligned(byteCount + buffer.byteCount)
         return buffer
+    }
+
+    private static func aligned(_ end: Int) -> Int {
+        (end + Storage.alignment - 1) / Storage.alignment * Storage.alignment
     }
 }

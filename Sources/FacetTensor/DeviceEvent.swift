@@ -2,6 +2,9 @@
 ///
 /// Events order one queue after another, and let the host wait for part of a queue.
 public protocol DeviceEvent: AnyObject, Sendable {
+    /// Whether the event has passed, with or without an error before it; does not wait.
+    var hasPassed: Bool { get }
+
     /// Waits on the calling thread until the event has passed.
     ///
     /// - Throws: what went wrong in the queue before it.
@@ -38,6 +41,8 @@ public protocol CopyQueue: AnyObject {
 /// The event of a backend that works in place: it has passed when it is made.
 final class PassedEvent: DeviceEvent {
     private let time = ContinuousClock.now
+
+    var hasPassed: Bool { true }
 
     func synchronize() throws(TensorError) {}
 

@@ -27,6 +27,18 @@ struct EngineFixture {
             context: ContextLimits(positionLimit: 4096, cacheRowLimit: cacheRowLimit), limits: queue, clock: clock)
     }
 
+    /// Lets steps run, one by one, until so many requests have been accepted.
+    func letIn(_ count: Int, through gate: Gate) async {
+        var accepted = 0
+        while accepted < count {
+            // Requests come to the engine by tasks of their own: give these time to begin.
+            try? await Task.sleep(for: .milliseconds(2))
+            async let metrics = engine.metrics()
+            gate.open()
+            accepted = await metrics.acceptedCount
+        }
+    }
+
     /// The whole answer of a prompt.
     func answer(_ prompt: Prompt, _ sampling: SamplingParameters) async throws -> Completion {
         try await completion(of: engine.submit(Request(prompt, sampling: sampling)))

@@ -251,6 +251,96 @@ struct EngineTests {
         #expect(fixture.record.problems.isEmpty)
     }
 
+    @Test("goes on with an answer while a picture is encoded")
+    func answersBesidePictures() async throws {
+        let gate = Gate()
+        let fixture = try EngineFixture(pageCount: 256, maxImages: 2) {
+            $0.gate = gate
+            $0.encodingSteps = 20
+        }
+        let text = fixture.engine.submit(Request(try textPrompt(3), sampling: SamplingParameters(maxTokens: 150)))
+        await gate.waitUntilEntered()
+        let picture = fixture.engine.submit(
+            Request(imagePrompt(image: PreparedImage(pixels: [1])), sampling: SamplingParameters(maxTokens: 3)))
+        await fixture.letIn(2, through: gate)
+        gate.open(400)
+        #expect(try await completion(of: text).tokenIDs.count == 150)
+        #expect(try await completion(of: picture).tokenIDs.count == 3)
+        let log = fixture.record.state.withLock { $0.log }
+        let first = try #require(log.firstIndex(of: .encoding)), last = try #require(log.lastIndex(of: .encoding))
+        #expect(log[first..<last].count { $0 == .batch } >= 15, "\(log)")
+        #expect(fixture.record.problems.isEmpty)
+    }
+
+    @Test("encodes a picture once for requests that come while it is being encoded")
+    func sharedPicture() async throws {
+        let alone = try await EngineFixture().answer(
+            imagePrompt(image: PreparedImage(pixels: [1])), SamplingParameters(maxTokens: 3))
+        let fixture = try EngineFixture(maxSequences: 3, maxImages: 2) { $0.encodingSteps = 50 }
+        let streams = (0..<3).map { _ in
+            fixture.engine.submit(
+                Request(imagePrompt(image: PreparedImage(pixels: [1])), sampling: SamplingParameters(maxTokens: 3)))
+        }
+        for stream in streams { #expect(try await completion(of: stream).tokenIDs == alone.tokenIDs) }
+        #expect(fixture.record.preparedCount == 1 && fixture.record.problems.isEmpty)
+    }
+
+    @Test("gives up a picture that nobody waits for any more")
+    func abandonedPicture() async throws {
+        let gate = Gate()
+        let fixture = try EngineFixture(pageCount: 256) {
+            $0.gate = gate
+            $0.encodingSteps = 1_000_000
+        }
+        let text = fixture.engine.submit(Request(try textPrompt(3), sampling: SamplingParameters(maxTokens: 150)))
+        await gate.waitUntilEntered()
+        let request = Request(imagePrompt(image: PreparedImage(pixels: [1])), sampling: SamplingParameters())
+        let picture = fixture.engine.submit(request)
+        await fixture.letIn(2, through: gate)
+        request.cancel()
+        gate.open(400)
+        #expect(try await completion(of: picture).reason == .cancelled)
+        #expect(try await completion(of: text).tokenIDs.count == 150)
+        let (prepared, abandoned) = fixture.record.state.withLock { ($0.prepared, $0.abandoned) }
+        #expect(prepared == abandoned && fixture.record.problems.isEmpty)
+        let metricsAtEnd = await fixture.engine.metrics()
+        #expect(metricsAtEnd.availablePageCount == metricsAtEnd.pageCount)
+    }
+
+    @Test(
+        "a picture that fails leaves batches in progress alone, unless its device failed",
+        arguments: [
+            EngineError.nonFinite(layer: "vision.layers.3"), .model(.invalidBatch(reason: "a device failed")),
+        ])
+    func failedPictureBesideAnswers(error: EngineError) async throws {
+        let gate = Gate()
+        let fixture = try EngineFixture(maxSequences: 3, pageCount: 256, pipelineDepth: 2) {
+            $0.gate = gate
+            $0.encodingSteps = 4
+            $0.prepareError = error
+        }
+        let texts = try (0..<2).map {
+            fixture.engine.submit(
+                Request(try textPrompt(3, first: Int32(20 * $0)), sampling: SamplingParameters(maxTokens: 150)))
+        }
+        await gate.waitUntilEntered()
+        let picture = fixture.engine.submit(
+            Request(imagePrompt(image: PreparedImage(pixels: [1])), sampling: SamplingParameters()))
+        await fixture.letIn(3, through: gate)
+        gate.open(400)
+        await #expect(throws: error) { try await completion(of: picture) }
+        for text in texts {
+            do {
+                #expect(try await completion(of: text).tokenIDs.count == 150)
+            } catch let failure as EngineError {
+                // Only what was in progress when the device failed is lost.
+                #expect(failure == error && error != .nonFinite(layer: "vision.layers.3"))
+            }
+        }
+        #expect(try await fixture.answer(textPrompt(5), SamplingParameters(maxTokens: 2)).tokenIDs.count == 2)
+        #expect(fixture.record.problems.isEmpty)
+    }
+
     @Test("ends everything when it is shut down, and takes nothing more")
     func shutDown() async throws {
         let gate = Gate()

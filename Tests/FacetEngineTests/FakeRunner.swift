@@ -5,9 +5,17 @@ import Synchronization
 
 /// What a fake runner was asked to do; the test reads it while the runner belongs to the engine.
 final class RunnerRecord: Sendable {
+    enum Work: Hashable {
+        case encoding
+        case batch
+    }
+
     struct State {
         var batches: [ForwardBatch] = []
         var prepared: [ImageID] = []
+        var abandoned: [ImageID] = []
+        /// What was done, in order.
+        var log: [Work] = []
         var released: [ImageID] = []
         var problems: [String] = []
     }
@@ -71,8 +79,12 @@ final class FakeRunner: Runner {
     var nonFinitePosition: Int32?
     /// Thrown by the next forward.
     var forwardError: EngineError?
-    /// Thrown by every encoding.
+    /// Thrown at the end of every encoding.
     var prepareError: EngineError?
+    /// Calls that a picture takes.
+    var encodingSteps = 2
+
+    private var encoding: (image: ImageID, pixels: [Float], steps: Int)?
 
     init(
         _ limits: ModelLimits, vocabularySize: Int = 272, pipelineDepth: Int = 1, record: RunnerRecord
@@ -85,12 +97,33 @@ final class FakeRunner: Runner {
         logits = Logits(capacity: limits.maxSampledRows, vocabularySize: vocabularySize)
     }
 
-    func prepare(_ image: ImageID, pixels: [Float], progress: @escaping (Double) -> Void) throws(EngineError) {
+    func beginEncoding(_ image: ImageID, pixels: [Float]) throws(EngineError) {
         record.state.withLock { $0.prepared.append(image) }
-        if let prepareError { throw prepareError }
+        if encoding != nil { note("two pictures at a time") }
         if features.count >= limits.maxImages { note("more pictures than slots") }
-        progress(0.5)
-        features[image] = pixels.reduce(1) { mix($0, UInt64($1.bitPattern)) }
+        encoding = (image, pixels, 0)
+    }
+
+    func advanceEncoding(waits: Bool) throws(EngineError) -> Double {
+        record.state.withLock { $0.log.append(.encoding) }
+        guard let current = encoding else {
+            note("no picture is on its way")
+            return 1
+        }
+        encoding?.steps += 1
+        guard current.steps + 1 == encodingSteps else { return Double(current.steps + 1) / Double(encodingSteps) }
+        encoding = nil
+        if let prepareError {
+            if case .nonFinite = prepareError {} else { inFlight = [] }
+            throw prepareError
+        }
+        features[current.image] = current.pixels.reduce(1) { mix($0, UInt64($1.bitPattern)) }
+        return 1
+    }
+
+    func abandonEncoding() {
+        if let image = encoding?.image { record.state.withLock { $0.abandoned.append(image) } }
+        encoding = nil
     }
 
     func release(_ image: ImageID) {
@@ -105,11 +138,15 @@ final class FakeRunner: Runner {
 
     func collect() throws(EngineError) -> Logits {
         let batch = inFlight.removeFirst()
-        record.state.withLock { $0.batches.append(batch) }
+        record.state.withLock {
+            $0.batches.append(batch)
+            $0.log.append(.batch)
+        }
         gate?.pass()
         if let error = forwardError {
             forwardError = nil
             inFlight = []
+            encoding = nil
             throw error
         }
         check(batch)

@@ -41,7 +41,9 @@ struct SchedulerPropertyTests {
         var scheduler = Scheduler(limits: limits)
         var trace = Trace()
         var alive: Set<RequestID> = []
-        var prepared: Set<ImageID> = []
+        // Pictures with a place, and those of them that are still being encoded.
+        var placed: Set<ImageID> = []
+        var encoding: [ImageID] = []
         var submitted = 0
         var steps = 0
         while submitted < count || scheduler.hasWork {
@@ -62,19 +64,31 @@ struct SchedulerPropertyTests {
             }
             while let admission = scheduler.admitNext() {
                 guard case .encode(let image, let evicted) = admission.image else { continue }
-                if let evicted { #expect(prepared.remove(evicted) != nil) }
+                if let evicted { #expect(placed.remove(evicted) != nil && !encoding.contains(evicted)) }
+                placed.insert(image)
+                encoding.append(image)
+                #expect(placed.count <= limits.maxImages)
+            }
+            for image in encoding where !scheduler.vision.isNeeded(image) {
+                scheduler.forget(image)
+                placed.remove(image)
+                encoding.removeAll { $0 == image }
+            }
+            if let image = encoding.first, Int.random(in: 0..<3, using: &random) == 0 {
+                encoding.removeFirst()
                 if Int.random(in: 0..<10, using: &random) == 0 {
-                    scheduler.end(admission.id, keepingCache: false)
+                    let ids = scheduler.requests(needing: image)
+                    ids.forEach { scheduler.end($0, keepingCache: false) }
                     scheduler.forget(image)
-                    alive.remove(admission.id)
-                    trace.removed.insert(admission.id)
+                    placed.remove(image)
+                    alive.subtract(ids)
+                    trace.removed.formUnion(ids)
                 } else {
-                    prepared.insert(image)
+                    scheduler.finish(image)
                 }
-                #expect(prepared.count <= limits.maxImages)
             }
             while scheduler.inFlightCount < depth, let batch = scheduler.next() {
-                check(batch, prepared)
+                check(batch, placed.subtracting(encoding))
                 trace.batches.append(batch)
             }
             guard scheduler.inFlightCount > 0 else { continue }

@@ -95,6 +95,9 @@ struct SchedulerTests {
         try scheduler.enqueue(SequenceState(id: RequestID(0), rows: rows, maxNewTokens: 2, stopIDs: []))
         let admission = try admit(&scheduler)
         #expect(admission.image == .encode(ImageID(0), evicting: nil))
+        #expect(scheduler.next() == nil, "the picture is not encoded yet")
+        #expect(scheduler.requests(needing: ImageID(0)) == [RequestID(0)])
+        scheduler.finish(ImageID(0))
         let prompt = try nextBatch(&scheduler)
         #expect(prompt.imageSpans == [ImageSpan(image: ImageID(0), rows: 1..<5, featureRows: 0..<4)])
         _ = scheduler.complete([7])
@@ -110,6 +113,7 @@ struct SchedulerTests {
             imageHash: ImageHash(pixels: [1]))
         try scheduler.enqueue(SequenceState(id: RequestID(0), rows: rows, maxNewTokens: 2, stopIDs: []))
         _ = scheduler.admitNext()
+        scheduler.finish(ImageID(0))
         let first = try nextBatch(&scheduler)
         #expect(first.imageSpans == [ImageSpan(image: ImageID(0), rows: 1..<3, featureRows: 0..<2)])
         _ = scheduler.complete([])
@@ -215,6 +219,7 @@ struct SchedulerReuseTests {
     private func run(_ scheduler: inout Scheduler, _ sequence: SequenceState, token: Int32 = 50) throws -> Int {
         try scheduler.enqueue(sequence)
         let admission = try admit(&scheduler)
+        if let image = admission.image?.image { scheduler.finish(image) }
         while let batch = scheduler.next() {
             _ = scheduler.complete([Int32?](repeating: token, count: batch.sampledRows.count))
         }
@@ -301,6 +306,7 @@ struct SchedulerReuseTests {
         ] {
             try scheduler.enqueue(SequenceState(id: RequestID(id), rows: rows, maxNewTokens: 1, stopIDs: []))
             #expect(try admit(&scheduler).image == expected)
+            scheduler.finish(ImageID(0))
             _ = scheduler.next()
             _ = scheduler.complete([50])
         }

@@ -19,14 +19,31 @@ struct VisionCacheTests {
     func hit() {
         var cache = VisionCache(capacity: 2)
         #expect(cache.acquire(cat) == .encode(ImageID(0), evicting: nil))
+        #expect(cache.isNeeded(ImageID(0)) && !cache.isEncoded(ImageID(0)))
+        cache.finish(ImageID(0))
         cache.release(ImageID(0))
+        #expect(!cache.isNeeded(ImageID(0)) && cache.isEncoded(ImageID(0)))
         #expect(cache.acquire(cat) == .resident(ImageID(0)))
+    }
+
+    @Test("evicts no picture that is being encoded")
+    func encodingStays() {
+        var cache = VisionCache(capacity: 1)
+        #expect(cache.acquire(cat) != nil)
+        cache.release(ImageID(0))
+        #expect(cache.acquire(dog) == nil)
+        cache.remove(ImageID(0))
+        #expect(cache.acquire(dog) == .encode(ImageID(1), evicting: nil))
     }
 
     @Test("evicts the picture that was unused for longest")
     func eviction() {
         var cache = VisionCache(capacity: 2)
-        for hash in [cat, dog] { cache.release((cache.acquire(hash)?.image) ?? ImageID(-1)) }
+        for hash in [cat, dog] {
+            let image = cache.acquire(hash)?.image ?? ImageID(-1)
+            cache.finish(image)
+            cache.release(image)
+        }
         cache.release((cache.acquire(cat)?.image) ?? ImageID(-1))
         #expect(cache.acquire(cow) == .encode(ImageID(2), evicting: ImageID(1)))
         #expect(cache.acquire(cat) == .resident(ImageID(0)))
@@ -36,6 +53,7 @@ struct VisionCacheTests {
     func full() {
         var cache = VisionCache(capacity: 1)
         #expect(cache.acquire(cat) != nil)
+        cache.finish(ImageID(0))
         #expect(cache.acquire(dog) == nil)
         #expect(cache.acquire(cat) == .resident(ImageID(0)))
         cache.release(ImageID(0))

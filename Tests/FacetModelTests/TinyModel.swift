@@ -82,9 +82,16 @@ final class TinyModel {
 
     /// Encodes a picture of smooth waves.
     func encode(_ image: ImageID, probe: Probe? = nil) throws {
-        let count = memory.pixels.shape.elementCount
-        let pixels = (0..<count).map { sin(Float($0 * (image.rawValue + 1)) * 0.37) }
-        try model.encode(pixels, as: image, memory: memory, probe: probe)
+        try model.encode(pixels(image), as: image, memory: memory, probe: probe)
+    }
+
+    /// Begins to encode a picture of smooth waves.
+    func beginEncoding(_ image: ImageID) throws -> PictureEncoding {
+        try model.beginEncoding(pixels(image), as: image, memory: memory)
+    }
+
+    private func pixels(_ image: ImageID) -> [Float] {
+        (0..<memory.pixels.shape.elementCount).map { sin(Float($0 * (image.rawValue + 1)) * 0.37) }
     }
 
     /// Adds rows `rows` of a sequence to a batch.

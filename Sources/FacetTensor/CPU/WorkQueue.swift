@@ -140,6 +140,8 @@ final class QueueEvent: DeviceEvent, @unchecked Sendable {
         }
     }
 
+    var hasPassed: Bool { passingTime != nil }
+
     func synchronize() throws(TensorError) {
         let failure = monitor.withLock {
             while time == nil { monitor.wait() }

@@ -145,7 +145,7 @@ struct ModelBenchmark {
             let side = configuration.imageSize
             let pixels = [Float](repeating: 0.1, count: configuration.vision.channelCount * side * side)
             let image = ImageID(0)
-            imageSeconds.append(try clock.measure { try runner.prepare(image, pixels: pixels) { _ in } }.seconds)
+            imageSeconds.append(try clock.measure { try runner.encode(image, pixels: pixels) }.seconds)
             runner.release(image)
         }
         prefillSeconds.append(
