@@ -25,7 +25,7 @@ public final class ModelRunner: Runner {
 
     /// A picture on its way.
     private struct Encoding {
-        /// Units enqueued at a time on a device that steps wait for: one runs, one waits.
+        /// Stages enqueued at a time on a device that steps wait for: one runs, one waits.
         private static let mostPending = 2
 
         let image: ImageID
@@ -34,18 +34,16 @@ public final class ModelRunner: Runner {
         var pending: [any DeviceEvent] = []
         var passedCount = 0
 
-        /// Enqueues all units that no step waits behind, and then one that steps may wait behind.
-        mutating func enqueueUnits() throws(ModelError) {
+        /// Enqueues all stages that no step waits behind, and then one that steps may wait behind.
+        mutating func enqueueStages() throws(ModelError) {
             settle()
-            while !picture.isEnqueued {
-                let shares = picture.nextSharesDevice
-                if shares && pending.count >= Self.mostPending { return }
-                pending.append(try picture.enqueueUnit())
-                if shares { return }
-            }
+            while !picture.isEnqueued && !picture.nextSharesDevice { pending.append(try picture.enqueueStage()) }
+            // A device that steps use must not stand still for another one.
+            guard !picture.isEnqueued, pending.count < (picture.nextHops ? 1 : Self.mostPending) else { return }
+            pending.append(try picture.enqueueStage())
         }
 
-        /// Counts the units that have run.
+        /// Counts the stages that have run.
         mutating func settle() {
             let passed = pending.prefix(while: \.hasPassed).count
             pending.removeFirst(passed)
@@ -92,7 +90,7 @@ public final class ModelRunner: Runner {
 
     public func advanceEncoding(waits: Bool) throws(EngineError) -> Double {
         guard let current = encoding else { preconditionFailure("no picture is on its way") }
-        do throws(ModelError) { try encoding?.enqueueUnits() } catch {
+        do throws(ModelError) { try encoding?.enqueueStages() } catch {
             recover()
             throw .model(error)
         }
@@ -101,7 +99,8 @@ public final class ModelRunner: Runner {
         }
         encoding?.settle()
         let passed = encoding?.passedCount ?? 0
-        guard passed == current.picture.unitCount else { return Double(passed) / Double(current.picture.unitCount) }
+        let count = current.picture.stageCount
+        guard passed == count else { return Double(passed) / Double(count) }
         encoding = nil
         try check(current)
         return 1

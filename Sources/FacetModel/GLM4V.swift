@@ -117,7 +117,7 @@ public struct GLM4V {
     ) throws(ModelError) {
         let encoding = try beginEncoding(pixels, as: image, memory: memory, probe: probe)
         do {
-            while !encoding.isEnqueued { try encoding.enqueueUnit() }
+            while !encoding.isEnqueued { try encoding.enqueueStage() }
         } catch {
             memory.features.release(image)
             throw error

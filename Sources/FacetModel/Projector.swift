@@ -2,17 +2,20 @@ import FacetPlacement
 import FacetTensor
 
 extension Staged<Projector> {
-    /// Writes the features of a picture into `features`, which may be on another device.
+    /// Writes the features of a picture into `features`, or into the workspace where these are on another device.
     ///
     /// - Parameter x: the tower's output, on any device.
-    func callAsFunction(_ x: Tensor, into features: Tensor, _ traversal: Traversal) throws(TensorError) {
+    /// - Returns: where the features are.
+    func callAsFunction(
+        _ x: Tensor, into features: Tensor, _ traversal: Traversal
+    ) throws(TensorError) -> Tensor {
         let place = try traversal.enter(.projector)
         try place.workspace.reclaim()
         let x = try traversal.bring(x, to: place, \.vision.hidden)
         let isHere = features.device == place.backend.device
         let output = isHere ? features : place.workspace.tensor(\.vision.features)
         try self[place.slot](x, into: output, VisionPass(place, probe: traversal.probe))
-        if !isHere { try traversal.hop(output, into: features, on: traversal.memory.featureDevice) }
+        return output
     }
 }
 

@@ -51,7 +51,9 @@ package struct VisionTower: Sendable {
         return x
     }
 
-    /// Passes rows through one layer; returns them on its device. There is no norm after the last layer.
+    /// Passes rows through one layer; returns them on its device.
+    ///
+    /// There is no norm after the last layer.
     func callAsFunction(_ x: Tensor, layer index: Int, _ traversal: Traversal) throws(TensorError) -> Tensor {
         let place = try traversal.enter(.visionLayer(index))
         // Between two layers a step of the decoder may have lent parts of the workspace.

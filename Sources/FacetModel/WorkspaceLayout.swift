@@ -24,9 +24,11 @@ package struct ScratchBuffer: Sendable, Hashable {
 ///     embedding  | vision.hidden  | patches | pixels |
 ///     tower      | vision.hidden  | projection | attended | branch | wide |
 ///     projector  | vision.hidden  | neighborhoods | convolved | entered | gate | up |
+///     delivery   | features       |
 ///
-/// `vision.hidden` is what the units of the vision side hand on. No step of the decoder touches it, so steps may run
-/// between the layers of a picture. A device that holds some of the model's units only has the buffers that these use;
+/// `vision.hidden` and `features` are what the stages of encoding a picture hand on. No step of the decoder touches
+/// them, so steps may run in between. They share their place: the projector has read all rows of the tower before it
+/// writes the first of the features. A device that holds some of the model's units only has the buffers that these use;
 /// the others have no rows.
 package struct WorkspaceLayout: Sendable, Hashable {
     /// Buffers of a forward of the decoder.
@@ -50,7 +52,7 @@ package struct WorkspaceLayout: Sendable, Hashable {
     ) {
         visionTileRowCount = min(limits.visionTileRows, configuration.vision.rowCount)
         vision = VisionScratch(configuration, tileRows: visionTileRowCount, dtype, units)
-        decoder = DecoderScratch(configuration, limits, dtype, units, behind: vision.hidden)
+        decoder = DecoderScratch(configuration, limits, dtype, units, behind: vision.carriedByteCount)
     }
 }
 
@@ -81,7 +83,7 @@ package struct DecoderScratch: Sendable, Hashable {
 
     init(
         _ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType, _ units: Set<UnitName>,
-        behind untouched: ScratchBuffer
+        behind carriedByteCount: Int
     ) {
         let hasLayers = units.contains(where: \.isDecoderLayer)
         let hasNorm = units.contains(.finalNorm), hasOutput = units.contains(.outputLayer)
@@ -92,7 +94,7 @@ package struct DecoderScratch: Sendable, Hashable {
         let sampledRows = hasNorm || hasOutput ? limits.maxSampledRows : 0
         let integerCount = hasStream ? BatchIntegers.capacity(configuration, limits) : 0
         let attention = configuration.attention
-        var arena = ArenaCursor(behind: untouched)
+        var arena = ArenaCursor(byteCount: carriedByteCount)
         hidden = arena.place("hidden", [streamRows, configuration.hiddenSize], dtype)
         normalized = arena.place("normalized", [normalizedRows, configuration.hiddenSize], dtype)
         projection = arena.place("projection", [rows, attention.projectionWidth], dtype)
@@ -136,6 +138,8 @@ package struct VisionScratch: Sendable, Hashable {
     package let up: ScratchBuffer
     /// The picture's rows on their way to another device, `[image rows, hidden]`.
     package let features: ScratchBuffer
+    /// Bytes at the start of the workspace that one stage hands on to the next.
+    package let carriedByteCount: Int
     /// Bytes up to the end of the largest phase.
     package let byteCount: Int
 
@@ -147,9 +151,13 @@ package struct VisionScratch: Sendable, Hashable {
         let layerRows = hasLayers ? vision.rowCount : 0, layerTile = hasLayers ? tileRows : 0
         let outputRows = hasProjector ? vision.patchRowCount : 0, outputTile = hasProjector ? tileRows : 0
         let sentRows = hasProjector && !units.contains(.tokenEmbedding) ? configuration.imageRowCount : 0
-        var shared = ArenaCursor()
-        hidden = shared.place("hidden", [rowCount, vision.hiddenSize], dtype)
+        var carried = ArenaCursor(byteCount: 0)
+        hidden = carried.place("hidden", [rowCount, vision.hiddenSize], dtype)
+        var delivered = ArenaCursor(byteCount: 0)
+        features = delivered.place("features", [sentRows, configuration.hiddenSize], dtype)
+        carriedByteCount = max(carried.byteCount, delivered.byteCount)
 
+        let shared = ArenaCursor(byteCount: carriedByteCount)
         var embedding = shared
         patches = embedding.place("patches", [hasPatches ? vision.rowCount - 1 : 0, vision.patchElementCount], dtype)
         let side = vision.imageSize
@@ -167,7 +175,6 @@ package struct VisionScratch: Sendable, Hashable {
         entered = projector.place("entered", [outputTile, configuration.hiddenSize], dtype)
         gate = projector.place("gate", [outputTile, configuration.intermediateSize], dtype)
         up = projector.place("up", [outputTile, configuration.intermediateSize], dtype)
-        features = projector.place("features", [sentRows, configuration.hiddenSize], dtype)
 
         byteCount = max(embedding.byteCount, tower.byteCount, projector.byteCount)
     }
@@ -176,21 +183,15 @@ package struct VisionScratch: Sendable, Hashable {
 /// Places buffers one after another.
 private struct ArenaCursor {
     /// Bytes placed so far.
-    private(set) var byteCount = 0
+    private(set) var byteCount: Int
 
-    /// Starts an empty arena.
-    init() {}
-
-    /// Starts after a buffer that is placed already.
-    init(behind buffer: ScratchBuffer) { byteCount = Self.aligned(buffer.byteOffset + buffer.byteCount) }
+    /// Starts behind bytes that are placed already; a multiple of the alignment.
+    init(byteCount: Int) { self.byteCount = byteCount }
 
     mutating func place(_ name: String, _ shape: Shape, _ dtype: DType) -> ScratchBuffer {
         let buffer = ScratchBuffer(name: name, byteOffset: byteCount, shape: shape, dtype: dtype)
-        byteCount = Self.aligned(byteCount + buffer.byteCount)
+        let end = byteCount + buffer.byteCount
+        byteCount = (end + Storage.alignment - 1) / Storage.alignment * Storage.alignment
         return buffer
-    }
-
-    private static func aligned(_ end: Int) -> Int {
-        (end + Storage.alignment - 1) / Storage.alignment * Storage.alignment
     }
 }

@@ -65,6 +65,7 @@ struct BenchModelCommand: AsyncParsableCommand {
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")
             try benchmark.runRound(promptTokens: promptTokens, newTokens: newTokens, withImage: image)
+            if image { try benchmark.runBeside(position: promptTokens + newTokens - 1) }
             if requests > 1 {
                 try benchmark.runTogether(requests, promptTokens: promptTokens, newTokens: newTokens)
             }
@@ -132,6 +133,8 @@ struct ModelBenchmark {
     private(set) var prefillSeconds: [Double] = []
     private(set) var tokenSeconds: [Double] = []
     private(set) var togetherSeconds: [Double] = []
+    /// A picture's time while another answer goes on, and the tokens of that answer meanwhile.
+    private(set) var beside: [(imageSeconds: Double, tokenCount: Int)] = []
 
     init(runner: ModelRunner, configuration: GLM4VConfiguration) {
         self.runner = runner
@@ -142,11 +145,8 @@ struct ModelBenchmark {
     mutating func runRound(promptTokens: Int, newTokens: Int, withImage: Bool) throws {
         let clock = ContinuousClock()
         if withImage {
-            let side = configuration.imageSize
-            let pixels = [Float](repeating: 0.1, count: configuration.vision.channelCount * side * side)
-            let image = ImageID(0)
-            imageSeconds.append(try clock.measure { try runner.encode(image, pixels: pixels) }.seconds)
-            runner.release(image)
+            imageSeconds.append(try clock.measure { try runner.encode(Self.image, pixels: grayPixels) }.seconds)
+            runner.release(Self.image)
         }
         prefillSeconds.append(
             try clock.measure {
@@ -159,6 +159,28 @@ struct ModelBenchmark {
             let step = try clock.measure { _ = try runner.forward(batch(position..<position + 1, isLast: true)) }
             tokenSeconds.append(step.seconds)
         }
+    }
+
+    /// Encodes a gray picture while the token at one position is computed over and over.
+    mutating func runBeside(position: Int) throws {
+        var tokenCount = 0
+        let time = try ContinuousClock().measure {
+            try runner.beginEncoding(Self.image, pixels: grayPixels)
+            while try runner.advanceEncoding(waits: false) < 1 {
+                _ = try runner.forward(batch(position..<position + 1, isLast: true))
+                tokenCount += 1
+            }
+        }
+        runner.release(Self.image)
+        beside.append((time.seconds, tokenCount))
+    }
+
+    private static let image = ImageID(0)
+
+    private var grayPixels: [Float] {
+        [Float](
+            repeating: 0.1,
+            count: configuration.vision.channelCount * configuration.imageSize * configuration.imageSize)
     }
 
     /// Answers several requests at the same time: their prompts in chunks, then their tokens, as many batches in

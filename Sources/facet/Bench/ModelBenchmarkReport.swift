@@ -29,6 +29,8 @@ struct ModelBenchmarkReport: Encodable {
     let promptTokens: Int
     let newTokens: Int
     let imageSeconds: Figure?
+    let imageBesideAnswerSeconds: Figure?
+    let answerBesideImageTokensPerSecond: Figure?
     let prefillTokensPerSecond: Figure
     let decodeTokensPerSecond: Figure
     let requests: Int
@@ -48,6 +50,10 @@ struct ModelBenchmarkReport: Encodable {
         self.promptTokens = promptTokens
         self.newTokens = newTokens
         imageSeconds = benchmark.imageSeconds.isEmpty ? nil : Figure(benchmark.imageSeconds) { $0 }
+        let beside = benchmark.beside
+        imageBesideAnswerSeconds = beside.isEmpty ? nil : Figure(beside.map(\.imageSeconds)) { $0 }
+        answerBesideImageTokensPerSecond =
+            beside.isEmpty ? nil : Figure(beside.map { $0.imageSeconds / Double(max(1, $0.tokenCount)) }) { 1 / $0 }
         prefillTokensPerSecond = Figure(benchmark.prefillSeconds) { Double(promptTokens) / $0 }
         decodeTokensPerSecond = Figure(benchmark.tokenSeconds) { 1 / $0 }
         self.requests = requests
@@ -62,6 +68,10 @@ struct ModelBenchmarkReport: Encodable {
     var text: String {
         var table = TextTable([("phase", .left), ("median (fastest … slowest)", .left)])
         if let imageSeconds { table.append(["picture", imageSeconds.text("s")]) }
+        if let imageBesideAnswerSeconds, let answerBesideImageTokensPerSecond {
+            table.append(["picture beside an answer", imageBesideAnswerSeconds.text("s")])
+            table.append(["answer beside a picture", answerBesideImageTokensPerSecond.text("tokens/s")])
+        }
         table.append(["prefill of \(promptTokens)", prefillTokensPerSecond.text("tokens/s")])
         table.append(["decode of \(newTokens)", decodeTokensPerSecond.text("tokens/s")])
         if let togetherTokensPerSecond {
