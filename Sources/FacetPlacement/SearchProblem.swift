@@ -81,8 +81,9 @@ struct SearchProblem {
 
     /// The best placement, or nil when none fits.
     func solution() -> SearchSolution? {
-        var best = solution(Array(devices.indices), hops: true)
-        for place in singles where devices.count > 1 || best == nil {
+        // One device alone never hops, so it needs no buffers for that.
+        var best = devices.count > 1 ? solution(Array(devices.indices), hops: true) : nil
+        for place in singles {
             guard let alone = solution([place], hops: false) else { continue }
             if best.map({ alone.isBetter(than: $0) }) ?? true { best = alone }
         }

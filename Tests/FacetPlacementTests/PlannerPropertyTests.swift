@@ -47,6 +47,11 @@ struct PlannerPropertyTests {
             if let bound = plan.bound, request.objective != .context, plan.streaming.kinds.isEmpty {
                 #expect(bound.fluid <= plan.value + bound.resolution, "round \(round), \(request.objective)")
             }
+            // Nothing is made resident again in such plans: they are what was searched.
+            let isAsSearched = request.visionStreaming == .always && plan.streaming.kinds.isDisjoint(with: .decoder)
+            if let bound = plan.bound, request.objective == .balanced, isAsSearched || plan.streaming.kinds.isEmpty {
+                #expect(plan.value >= bound.searched - bound.resolution - 1e-9, "round \(round)")
+            }
         }
         #expect(planned > Self.rounds / 2)
     }
