@@ -33,9 +33,19 @@ typedef struct cc_path {
     void (*multiply)(const void *rows, ptrdiff_t row_count, const void *panels, ptrdiff_t panel_count, ptrdiff_t words,
                      float *sums, ptrdiff_t sum_stride, int accumulate);
 
-    // One step of the online softmax over a block of scores, in place; see attention.h.
-    void (*softmax)(float *scores, ptrdiff_t valid, ptrdiff_t padded, float scale, float *maximum, float *total,
-                    float *output, ptrdiff_t width);
+    // sums[right panel][row][16] = left · right, the rows being those of the left panels. Left panels are `words · 16`
+    // words apart, right panels and those of the sums as far as their strides say. See lanes.h.
+    void (*multiply_panels)(const void *left, ptrdiff_t left_panels, const void *right, ptrdiff_t right_panels,
+                            ptrdiff_t right_stride, ptrdiff_t words, float *sums, ptrdiff_t sums_stride);
+
+    // The same, bit for bit, for sixteen rows that lie `row_bytes` apart, unpacked. Meanwhile it asks memory for two
+    // times sixteen rows, at `ahead` and `also`, that will be needed later.
+    void (*multiply_rows)(const void *left, ptrdiff_t row_bytes, const void *ahead, const void *also, const void *right,
+                          ptrdiff_t right_panels, ptrdiff_t right_stride, ptrdiff_t words, float *sums,
+                          ptrdiff_t sums_stride);
+
+    // Scores of a panel of queries to probabilities; see softmax.h.
+    void (*softmax)(float *scores, ptrdiff_t keys, const int32_t *limit, float factor, float *maximum, float *total);
 
     // Products of few rows: out[r · out_stride + n] = x[r] · weight[n], rows of x `x_stride` elements apart.
     void (*dot_rows)(const void *x, ptrdiff_t x_stride, ptrdiff_t rows, const void *weight, int weight_type,
@@ -56,6 +66,11 @@ typedef struct cc_kernels {
     void (*layer_norm)(float *x, const float *weight, const float *bias, ptrdiff_t count, float epsilon);
     // y = epilogue(sums + bias); bias may be null.
     void (*finish)(const float *sums, const float *bias, int epilogue, void *y, int type, ptrdiff_t count);
+    // A panel of queries at the end of a block of keys, and at the end of all; see lanes.h.
+    void (*merge_panel)(float *output, const float *block, ptrdiff_t columns, float *maximum, float *total,
+                        const float *block_maximum, const float *block_total);
+    void (*finish_panel)(void *const *rows, int type, const float *output, const float *total, ptrdiff_t first,
+                         ptrdiff_t columns);
     int (*has_non_finite)(const void *x, int type, ptrdiff_t count);
 
     // Multiply-adds in registers, for measuring the peak; return the FLOP done.

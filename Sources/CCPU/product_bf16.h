@@ -1,7 +1,6 @@
 // Products of bfloat16 pairs with vdpbf16ps (AVX-512 BF16). See kernels.h for the layouts.
 #pragma once
 #include "product_f32.h"
-#include "softmax.h"
 
 INLINE vf dot_pairs(vf sum, vi left, vi right) {
     return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
@@ -48,20 +47,25 @@ static void pack_transposed_bf16(void *panel, const void *const *rows, int type,
         }
 }
 
+// Two rows become words, 32 columns at a time: two panels.
 static void pack_straight_bf16(void *panels, const void *const *rows, ptrdiff_t count, int type, ptrdiff_t width) {
     (void)type;
-    uint32_t *panel = panels;
-    ptrdiff_t words = cc_ceil_div(count, 2);
-    for (ptrdiff_t column = 0; column < width; column += cc_panel_width, panel += words * cc_panel_width) {
-        ptrdiff_t columns = cc_min(width - column, cc_panel_width);
-        __mmask16 mask = (__mmask16)((1u << columns) - 1);
-        for (ptrdiff_t k = 0; k < words; k++) {
-            __m256i low = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k] + column);
-            __m256i high = _mm256_setzero_si256();
+    static const uint16_t order[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
+                                       8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+    __m512i near = _mm512_loadu_si512(order), far = _mm512_add_epi16(near, _mm512_set1_epi16(16));
+    ptrdiff_t words = cc_ceil_div(count, 2), panel = words * cc_panel_width;
+    for (ptrdiff_t column = 0; column < width; column += 2 * cc_panel_width) {
+        ptrdiff_t columns = cc_min(width - column, 2 * cc_panel_width);
+        __mmask32 mask = 0xffffffffu >> (32 - columns);
+        uint32_t *to = (uint32_t *)panels + column / cc_panel_width * panel;
+        for (ptrdiff_t k = 0; k < words; k++, to += cc_panel_width) {
+            __m512i a = _mm512_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k] + column);
+            __m512i b = _mm512_setzero_si512();
             if (2 * k + 1 < count)
-                high = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k + 1] + column);
-            __m512i odd = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16);
-            _mm512_storeu_si512(panel + k * cc_panel_width, _mm512_or_si512(_mm512_cvtepu16_epi32(low), odd));
+                b = _mm512_maskz_loadu_epi16(mask, (const uint16_t *)rows[2 * k + 1] + column);
+            _mm512_storeu_si512(to, _mm512_permutex2var_epi16(a, near, b));
+            if (columns > cc_panel_width)
+                _mm512_storeu_si512(to + panel, _mm512_permutex2var_epi16(a, far, b));
         }
     }
 }
@@ -94,11 +98,6 @@ INLINE void tile_bf16(const int32_t *rows, int row_count, const int32_t *panel, 
 }
 
 DEFINE_MULTIPLY(multiply_bf16, int32_t, tile_bf16)
-
-static void softmax_bf16(float *scores, ptrdiff_t valid, ptrdiff_t padded, float factor, float *maximum, float *total,
-                         float *output, ptrdiff_t width) {
-    softmax_typed(scores, CC_BF16, valid, padded, factor, maximum, total, output, width);
-}
 
 // MARK: Few rows
 

@@ -1,7 +1,6 @@
 // Fills the kernel table of one instruction set. CC_TABLE names it.
 #pragma once
-#include "product_f32.h"
-#include "softmax.h"
+#include "lanes.h"
 #include "spin.h"
 
 const cc_kernels CC_TABLE = {
@@ -10,6 +9,8 @@ const cc_kernels CC_TABLE = {
             .pack_transposed = pack_transposed_f32,
             .pack_straight = pack_straight_f32,
             .multiply = multiply_f32,
+            .multiply_panels = multiply_panels_f32,
+            .multiply_rows = multiply_rows_f32,
             .softmax = softmax_f32,
             .dot_rows = dot_rows_f32},
 #ifdef CC_HAS_BF16_DOT
@@ -18,6 +19,8 @@ const cc_kernels CC_TABLE = {
              .pack_transposed = pack_transposed_bf16,
              .pack_straight = pack_straight_bf16,
              .multiply = multiply_bf16,
+             .multiply_panels = multiply_panels_bf16,
+             .multiply_rows = multiply_rows_bf16,
              .softmax = softmax_bf16,
              .dot_rows = dot_rows_bf16},
     .spin_bf16 = spin_bf16,
@@ -31,6 +34,8 @@ const cc_kernels CC_TABLE = {
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .finish = finish,
+    .merge_panel = merge_panel,
+    .finish_panel = finish_panel,
     .has_non_finite = has_non_finite,
     .spin_f32 = spin_f32,
 };
