@@ -1,5 +1,6 @@
 // Fills the kernel table of one instruction set. CC_TABLE names it.
 #pragma once
+#include "dequantize.h"
 #include "product_f32.h"
 #include "softmax.h"
 #include "spin.h"
@@ -24,6 +25,7 @@ const cc_kernels CC_TABLE = {
 #endif
     .widen = widen,
     .narrow = narrow,
+    .dequantize = dequantize,
     .add = add,
     .scale = scale,
     .gelu = gelu,
