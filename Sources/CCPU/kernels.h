@@ -58,6 +58,9 @@ typedef struct cc_kernels {
 
     void (*widen)(float *y, const void *x, int type, ptrdiff_t count);
     void (*narrow)(void *y, int type, const float *x, ptrdiff_t count);
+    // y[i] = code[first + i] · scale in float32 or bfloat16; `codes` starts a row, `first` is even for CC_INT4.
+    void (*dequantize)(void *y, int y_type, const void *codes, int format, ptrdiff_t first, ptrdiff_t count,
+                       float scale);
     void (*add)(float *y, const float *x, ptrdiff_t count);
     void (*scale)(float *x, float factor, ptrdiff_t count);
     void (*gelu)(float *x, ptrdiff_t count);

@@ -9,6 +9,10 @@
 //     shared    [depth block][row][cc_row_words]                 x, written by region 1
 //     scratch   [8 panels][depth block][16]                      weights of one task
 //               [rows of the chunk][128]                         float32 sums of one task
+//               [16][depth block]                                quantized weights of one panel as numbers
+//
+// Quantized weights become numbers of the path's type on their way into a panel, or a few rows at a time for few rows
+// of x; each is read once.
 //
 // Each element's sum runs over the depth in one order whatever the tiling, so threads do not change it.
 #include "engine.h"
@@ -20,6 +24,7 @@ enum {
     columns_per_block = panels_per_block * cc_panel_width,
     largest_chunk = 1008,  // rows; a multiple of every tile height
     smallest_chunk = 84,
+    rows_per_dequantization = 4, // a row has at most 2^18 elements of 4 bytes: these fill the scratch of a thread
 };
 
 ptrdiff_t cc_few_rows(void) { return few_rows; }
@@ -31,8 +36,9 @@ typedef struct product {
     int x_type;
     ptrdiff_t rows; // of the part that fits `shared`
     ptrdiff_t inputs;
-    const char *weight;
-    int weight_type;
+    const char *weight; // null for a quantized one
+    int weight_type;    // what the path multiplies
+    const cc_quantized *quantized;
     ptrdiff_t outputs;
     const char *bias;
     int bias_type;
@@ -61,16 +67,57 @@ static void finish(const product *p, const float *sums, const float *bias, ptrdi
     p->engine->kernels->finish(sums, bias, p->epilogue, y, p->y_type, count);
 }
 
+// MARK: Quantized weights
+
+static ptrdiff_t code_row_bytes(const product *p) {
+    return p->quantized->format == CC_INT4 ? cc_ceil_div(p->inputs, 8) * 4 : p->inputs;
+}
+
+// Writes elements k ..< k + count of a row of the weight as numbers; k is even.
+static void dequantize_row(const product *p, ptrdiff_t row, ptrdiff_t k, ptrdiff_t count, char *to) {
+    const cc_quantized *q = p->quantized;
+    const cc_kernels *kernels = p->engine->kernels;
+    const char *codes = (const char *)q->codes + row * code_row_bytes(p);
+    ptrdiff_t end = k + count;
+    while (k < end) {
+        ptrdiff_t group = k / q->group, length = cc_min(end, (group + 1) * q->group) - k;
+        float scale;
+        const char *scales = q->scales;
+        kernels->widen(&scale, scales + (row * q->scale_stride + group) * cc_element_bytes(q->scale_type), q->scale_type, 1);
+        kernels->dequantize(to, p->weight_type, codes, q->format, k, length, scale);
+        to += length * cc_element_bytes(p->weight_type);
+        k += length;
+    }
+}
+
 // MARK: Few rows
 
+// Multiplies with `count` rows of the weight from `column` on.
+static void dot_columns(const product *p, ptrdiff_t column, ptrdiff_t count, float *sums, int thread) {
+    ptrdiff_t row_bytes = p->inputs * cc_element_bytes(p->weight_type);
+    ptrdiff_t step = p->quantized ? rows_per_dequantization : count;
+    for (ptrdiff_t first = 0; first < count; first += step) {
+        ptrdiff_t rows = cc_min(step, count - first);
+        const char *weight;
+        if (p->quantized) {
+            char *numbers = cc_scratch(p->engine, thread);
+            for (ptrdiff_t i = 0; i < rows; i++)
+                dequantize_row(p, column + first + i, 0, p->inputs, numbers + i * row_bytes);
+            weight = numbers;
+        } else {
+            weight = p->weight + (column + first) * row_bytes;
+        }
+        p->path->dot_rows(p->x, p->inputs, p->rows, weight, p->weight_type, p->inputs, rows, sums + first,
+                          columns_per_dot_task);
+    }
+}
+
 static void dot_task(void *context, ptrdiff_t task, int thread) {
-    (void)thread;
     const product *p = context;
     ptrdiff_t column = task * columns_per_dot_task;
     ptrdiff_t count = cc_min(columns_per_dot_task, p->outputs - column);
     float sums[few_rows * columns_per_dot_task], space[columns_per_dot_task];
-    const char *weight = p->weight + column * p->inputs * cc_element_bytes(p->weight_type);
-    p->path->dot_rows(p->x, p->inputs, p->rows, weight, p->weight_type, p->inputs, count, sums, columns_per_dot_task);
+    dot_columns(p, column, count, sums, thread);
     const float *bias = biases(p, column, count, space);
     for (ptrdiff_t row = 0; row < p->rows; row++)
         finish(p, sums + row * columns_per_dot_task, bias, row, column, count);
@@ -106,13 +153,22 @@ static void fill_task(void *context, ptrdiff_t task, int thread) {
 }
 
 // Packs the weights of `count` columns for one block of the depth; returns its words.
-static ptrdiff_t pack_weights(const product *p, char *panels, ptrdiff_t column, ptrdiff_t count, ptrdiff_t block) {
+//
+// numbers: where a panel's quantized weights become numbers.
+static ptrdiff_t pack_weights(const product *p, char *panels, char *numbers, ptrdiff_t column, ptrdiff_t count,
+                              ptrdiff_t block) {
     ptrdiff_t k = block * block_depth(p), depth = cc_min(block_depth(p), p->inputs - k);
     ptrdiff_t words = cc_ceil_div(depth, p->path->per_word), size = cc_element_bytes(p->weight_type);
     for (ptrdiff_t first = 0; first < count; first += cc_panel_width) {
         const void *rows[cc_panel_width];
-        for (ptrdiff_t i = 0; i < cc_panel_width; i++)
-            rows[i] = first + i < count ? p->weight + ((column + first + i) * p->inputs + k) * size : NULL;
+        for (ptrdiff_t i = 0; i < cc_panel_width; i++) {
+            ptrdiff_t row = column + first + i;
+            rows[i] = p->quantized ? numbers + i * depth * size : p->weight + (row * p->inputs + k) * size;
+            if (first + i >= count)
+                rows[i] = NULL;
+            else if (p->quantized)
+                dequantize_row(p, row, k, depth, numbers + i * depth * size);
+        }
         p->path->pack_transposed(panels + first * words * 4, rows, p->weight_type, depth);
     }
     return words;
@@ -124,8 +180,9 @@ static void multiply_task(void *context, ptrdiff_t task, int thread) {
     ptrdiff_t count = cc_min(columns_per_block, p->outputs - column), rows = cc_min(p->chunk, p->rows - row);
     char *panels = cc_scratch(p->engine, thread);
     float *sums = (float *)(panels + columns_per_block * cc_block_words * 4), space[columns_per_block];
+    char *numbers = (char *)(sums + largest_chunk * columns_per_block);
     for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
-        ptrdiff_t words = pack_weights(p, panels, column, count, block);
+        ptrdiff_t words = pack_weights(p, panels, numbers, column, count, block);
         p->path->multiply(packed_row(p, block, row), rows, panels, cc_ceil_div(count, cc_panel_width), words, sums,
                           columns_per_block, block > 0);
     }
@@ -158,6 +215,15 @@ static void multiply_many(product *p, ptrdiff_t rows) {
     }
 }
 
+static void multiply(product *p) {
+    if (p->rows <= 0 || p->outputs <= 0)
+        return;
+    if (p->rows <= few_rows)
+        multiply_few(p);
+    else
+        multiply_many(p, p->rows);
+}
+
 void cc_linear(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, ptrdiff_t inputs, const void *weight,
                int weight_type, ptrdiff_t outputs, const void *bias, int bias_type, int epilogue, void *y, int y_type) {
     int pairs = x_type == CC_BF16 && weight_type == CC_BF16 && engine->kernels->bf16.per_word == 2;
@@ -175,10 +241,26 @@ void cc_linear(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, ptr
                  .epilogue = epilogue,
                  .y = y,
                  .y_type = y_type};
-    if (rows <= 0 || outputs <= 0)
-        return;
-    if (rows <= few_rows)
-        multiply_few(&p);
-    else
-        multiply_many(&p, rows);
+    multiply(&p);
+}
+
+void cc_linear_quantized(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, ptrdiff_t inputs,
+                         cc_quantized weight, ptrdiff_t outputs, const void *bias, int bias_type, int epilogue, void *y,
+                         int y_type) {
+    int pairs = x_type == CC_BF16 && engine->kernels->bf16.per_word == 2;
+    product p = {.engine = engine,
+                 .path = pairs ? &engine->kernels->bf16 : &engine->kernels->f32,
+                 .x = x,
+                 .x_type = x_type,
+                 .rows = rows,
+                 .inputs = inputs,
+                 .weight_type = pairs ? CC_BF16 : CC_F32,
+                 .quantized = &weight,
+                 .outputs = outputs,
+                 .bias = bias,
+                 .bias_type = bias_type,
+                 .epilogue = epilogue,
+                 .y = y,
+                 .y_type = y_type};
+    multiply(&p);
 }

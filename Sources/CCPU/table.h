@@ -1,6 +1,9 @@
 // Fills the kernel table of one instruction set. CC_TABLE names it.
 #pragma once
 #include "lanes.h"
+#include "dequantize.h"
+#include "product_f32.h"
+#include "softmax.h"
 #include "spin.h"
 
 const cc_kernels CC_TABLE = {
@@ -27,6 +30,7 @@ const cc_kernels CC_TABLE = {
 #endif
     .widen = widen,
     .narrow = narrow,
+    .dequantize = dequantize,
     .add = add,
     .scale = scale,
     .gelu = gelu,

@@ -41,6 +41,8 @@ public enum SafetensorsDType: String, Sendable, Hashable, CaseIterable {
         case .bfloat16: .bfloat16
         case .int32: .int32
         case .uint8: .uint8
+        case .int8: .int8
+        case .float8E4M3: .float8E4M3
         default: nil
         }
     }
@@ -53,6 +55,8 @@ public enum SafetensorsDType: String, Sendable, Hashable, CaseIterable {
         case .bfloat16: self = .bfloat16
         case .int32: self = .int32
         case .uint8: self = .uint8
+        case .int8: self = .int8
+        case .float8E4M3: self = .float8E4M3
         }
     }
 }

@@ -79,6 +79,13 @@ public protocol Backend: AnyObject {
     ///   - bias: `[outputs]` or nil.
     func bind(weight: Tensor, bias: Tensor?) throws(TensorError) -> LinearWeights
 
+    /// Makes a quantized weight matrix usable by `linear` on this device.
+    ///
+    /// - Parameters:
+    ///   - matrix: codes and scales in host memory; a backend keeps them as they are, copies them or lays them out anew.
+    ///   - bias: `[outputs]` or nil.
+    func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights
+
     /// Makes a parameter (norm weight, bias, embedding table) usable on this device, keeping its shape and dtype.
     func bind(parameter: Tensor) throws(TensorError) -> Tensor
 
@@ -88,7 +95,8 @@ public protocol Backend: AnyObject {
     ///
     /// - Parameters:
     ///   - x: `[rows, inputs]`, activation dtype.
-    ///   - layer: what `bind(weight:bias:)` returned.
+    ///   - layer: what `bind(weight:bias:)` or `bind(quantized:bias:)` returned. Elements of a quantized matrix may be
+    ///     rounded to the type of `x` before they are multiplied.
     ///   - epilogue: what happens to the float32 sum before it is stored.
     ///   - y: `[rows, outputs]`, activation dtype, or `float32` whatever `x` is (logits).
     ///     With `.addResidual` it is read and written: `y += x · weightᵀ + bias`.

@@ -1,7 +1,10 @@
 /// A linear layer's weights as a backend holds them: `y = x · weightᵀ + bias`.
 public struct LinearWeights: Sendable {
-    /// The matrix, `[outputs, inputs]`, in the layout its backend chose.
+    /// The matrix, `[outputs, inputs]`, in the layout its backend chose; the codes of a quantized one.
     public let weight: Tensor
+
+    /// The matrix with its scales when it is quantized.
+    public let quantized: QuantizedMatrix?
 
     /// Added to every row, `[outputs]`; nil for none.
     public let bias: Tensor?
@@ -15,9 +18,19 @@ public struct LinearWeights: Sendable {
     /// Describes bound weights; called by backends.
     public init(weight: Tensor, bias: Tensor?, outputs: Int, inputs: Int) {
         self.weight = weight
+        quantized = nil
         self.bias = bias
         self.outputs = outputs
         self.inputs = inputs
+    }
+
+    /// Describes bound quantized weights; called by backends.
+    public init(quantized: QuantizedMatrix, bias: Tensor?) {
+        weight = quantized.codes
+        self.quantized = quantized
+        self.bias = bias
+        outputs = quantized.outputs
+        inputs = quantized.inputs
     }
 }
 

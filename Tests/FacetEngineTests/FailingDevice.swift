@@ -54,6 +54,10 @@ final class FailingDevice: Backend {
         try base.bind(weight: weight, bias: bias)
     }
 
+    func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights {
+        try base.bind(quantized: matrix, bias: bias)
+    }
+
     func bind(parameter: Tensor) throws(TensorError) -> Tensor { try base.bind(parameter: parameter) }
 
     func rmsNorm(_ x: Tensor, _ norm: RMSNormWeights, into y: Tensor) throws(TensorError) {

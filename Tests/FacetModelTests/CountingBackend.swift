@@ -36,6 +36,10 @@ final class CountingBackend: Backend {
         try base.bind(weight: weight, bias: bias)
     }
 
+    func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights {
+        try base.bind(quantized: matrix, bias: bias)
+    }
+
     func bind(parameter: Tensor) throws(TensorError) -> Tensor { try base.bind(parameter: parameter) }
 
     func linear(_ x: Tensor, _ layer: LinearWeights, epilogue: LinearEpilogue, into y: Tensor) throws(TensorError) {

@@ -49,7 +49,7 @@ extension CPUBackend {
         case .float16:
             let bits = values.map { float16Bits($0) }
             try bits.withUnsafeBytes { bytes in try upload(bytes, into: tensor) }
-        case .int32, .uint8: preconditionFailure("not floating point")
+        case .int32, .uint8, .int8, .float8E4M3: preconditionFailure("not floating point")
         }
         return tensor
     }
@@ -101,7 +101,8 @@ extension CPUBackend {
                 case .float16:
                     return float16Value(raw.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
                 case .int32: return Double(raw.loadUnaligned(fromByteOffset: 4 * index, as: Int32.self))
-                case .uint8: return Double(raw[index])
+                case .uint8, .float8E4M3: return Double(raw[index])
+                case .int8: return Double(Int8(bitPattern: raw[index]))
                 }
             }
         }

@@ -20,6 +20,10 @@ extern "C" {
 /// Element types.
 enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2 };
 
+/// Formats of quantized weights: a row's codes lie side by side, CC_INT4 two to a byte, low half first, each plus 8,
+/// and its row is filled up to a multiple of 4 bytes.
+enum { CC_INT8 = 0, CC_FLOAT8 = 1, CC_INT4 = 2 };
+
 /// Instruction sets, each including the ones before it on its architecture.
 enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF16 = 3 };
 
@@ -55,6 +59,23 @@ ptrdiff_t cc_head_limit(void);
 /// `y = epilogue(x · weightᵀ + bias)`; x `[rows, inputs]`, weight `[outputs, inputs]`, y `[rows, outputs]`.
 void cc_linear(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, ptrdiff_t inputs, const void *weight,
                int weight_type, ptrdiff_t outputs, const void *bias, int bias_type, int epilogue, void *y, int y_type);
+
+/// A quantized matrix `[outputs, inputs]`: element = code · scale of its row and its group of inputs.
+typedef struct cc_quantized {
+    const void *codes;
+    int format;
+    const void *scales;
+    int scale_type;
+    ptrdiff_t scale_stride; // from row to row: ceil(inputs / group), or 0 where all rows share one scale
+    ptrdiff_t group; // inputs that share a scale; even for CC_INT4
+} cc_quantized;
+
+/// As `cc_linear`, with a quantized weight.
+///
+/// Its elements are computed in float32, and rounded to bfloat16 where products of bfloat16 are the processor's own.
+void cc_linear_quantized(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, ptrdiff_t inputs,
+                         cc_quantized weight, ptrdiff_t outputs, const void *bias, int bias_type, int epilogue, void *y,
+                         int y_type);
 
 /// Largest number of rows that takes the single-row path of `cc_linear`.
 ptrdiff_t cc_few_rows(void);

@@ -92,11 +92,33 @@ public final class CPUBackend: Backend {
         let outputs = weight.shape[0], inputs = weight.shape[1]
         let limit = cc_row_limit()
         try require(inputs <= limit, weight, "weight", "[outputs, at most \(limit)]", in: operation)
-        if let bias {
-            try requireHostFloat(bias, "bias", in: operation)
-            try require(bias.shape.elementCount == outputs, bias, "bias", "[\(outputs)]", in: operation)
-        }
+        if let bias { try requireParameter(bias, count: outputs, "bias", in: operation) }
         return LinearWeights(weight: weight, bias: bias, outputs: outputs, inputs: inputs)
+    }
+
+    public func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights {
+        let operation = "bind(quantized:bias:)"
+        let codes = matrix.codes
+        let rowBytes = matrix.format.rowByteCount(inputs: matrix.inputs)
+        guard codes.device.kind == .cpu else {
+            throw .wrongDevice(operation: operation, argument: "codes", expected: device, got: codes.device)
+        }
+        guard codes.dtype == matrix.format.codeDType else {
+            throw .unsupportedDType(
+                operation: operation, argument: "codes", expected: matrix.format.codeDType.rawValue, got: codes.dtype)
+        }
+        try require(
+            codes.rowCount == matrix.outputs && codes.shape.rowElementCount == rowBytes, codes, "codes",
+            "[\(matrix.outputs), \(rowBytes)]", in: operation)
+        let limit = cc_row_limit()
+        try require(matrix.inputs <= limit, codes, "codes", "rows of at most \(limit) elements", in: operation)
+        try requireHostFloat(matrix.scales, "scales", in: operation)
+        try require(
+            matrix.scales.shape.elementCount == matrix.outputs * matrix.groupCount
+                || (matrix.groupCount == 1 && matrix.scales.shape.elementCount == 1), matrix.scales, "scales",
+            "[\(matrix.outputs), \(matrix.groupCount)]", in: operation)
+        if let bias { try requireParameter(bias, count: matrix.outputs, "bias", in: operation) }
+        return LinearWeights(quantized: matrix, bias: bias)
     }
 
     public func bind(parameter: Tensor) throws(TensorError) -> Tensor {

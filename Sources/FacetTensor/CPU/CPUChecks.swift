@@ -115,7 +115,7 @@ extension DType {
         case .float32: return Int32(CC_F32)
         case .float16: return Int32(CC_F16)
         case .bfloat16: return Int32(CC_BF16)
-        case .int32, .uint8: preconditionFailure("\(self) has no arithmetic")
+        case .int32, .uint8, .int8, .float8E4M3: preconditionFailure("\(self) has no arithmetic")
         }
     }
 }

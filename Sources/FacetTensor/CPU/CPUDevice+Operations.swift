@@ -3,7 +3,8 @@ extension CPUDevice {
     public func linear(
         _ x: Tensor, _ layer: LinearWeights, epilogue: LinearEpilogue, into y: Tensor
     ) throws(TensorError) {
-        try enqueue("linear", x, layer.weight, layer.bias ?? layer.weight, y) { (backend) throws(TensorError) in
+        let scales = layer.quantized?.scales ?? layer.weight
+        try enqueue("linear", x, layer.weight, scales, layer.bias ?? layer.weight, y) { (backend) throws(TensorError) in
             try backend.linear(x, layer, epilogue: epilogue, into: y)
         }
     }

@@ -137,6 +137,16 @@ public final class CPUDevice: Backend {
             }), outputs: bound.outputs, inputs: bound.inputs)
     }
 
+    public func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights {
+        let bound = try kernels.backend.bind(quantized: matrix, bias: bias)
+        return LinearWeights(
+            quantized: matrix.moved(
+                codes: try resident(matrix.codes, "weight"), scales: try resident(matrix.scales, "scales")),
+            bias: try bound.bias.map(orThrow: { (bias) throws(TensorError) in
+                try resident(bias, "bias")
+            }))
+    }
+
     public func bind(parameter: Tensor) throws(TensorError) -> Tensor {
         try resident(kernels.backend.bind(parameter: parameter), "parameter")
     }

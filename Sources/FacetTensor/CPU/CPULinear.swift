@@ -17,10 +17,30 @@ extension CPUBackend {
                 operation: operation, argument: "y", expected: "\(x.dtype) or float32", got: y.dtype)
         }
         try require(y, rows: x.rowCount, width: layer.outputs, "y", in: operation)
+        if let matrix = layer.quantized {
+            let weight = cc_quantized(
+                codes: matrix.codes.address, format: matrix.format.code, scales: matrix.scales.address,
+                scale_type: matrix.scales.dtype.code, scale_stride: matrix.scaleStride, group: matrix.groupSize)
+            cc_linear_quantized(
+                engine, x.address, x.dtype.code, x.rowCount, layer.inputs, weight, layer.outputs, layer.bias?.address,
+                layer.bias?.dtype.code ?? 0, epilogue.code, y.address, y.dtype.code)
+            return
+        }
         try requireHostFloat(layer.weight, "weight", in: operation)
         cc_linear(
             engine, x.address, x.dtype.code, x.rowCount, layer.inputs, layer.weight.address, layer.weight.dtype.code,
             layer.outputs, layer.bias?.address, layer.bias?.dtype.code ?? 0, epilogue.code, y.address, y.dtype.code)
+    }
+}
+
+extension QuantizedFormat {
+    /// Number of the format in the C interface.
+    var code: Int32 {
+        switch self {
+        case .int8: Int32(CC_INT8)
+        case .float8: Int32(CC_FLOAT8)
+        case .int4: Int32(CC_INT4)
+        }
     }
 }
 
