@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import figures
 
@@ -50,6 +51,8 @@ class Comparison:
         self.folder = folder
         self.runs: list[dict] = []
         self.limits: list[dict] = []
+        self.loads: list[float] = []
+        self.start = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         self.missing: dict[str, str] = {}
         self.versions = {"facet": self.text([arguments.facet, "--version"]), "python": platform.python_version()}
         self.missing_peers = {}
@@ -65,6 +68,17 @@ class Comparison:
     def text(command: list) -> str:
         result = subprocess.run(command, capture_output=True, text=True)
         return result.stdout.strip() if result.returncode == 0 else "unknown"
+
+    def report(self, rounds: int) -> dict:
+        git = ["git", "-C", str(REPOSITORY)]
+        changed = self.text([*git, "status", "--porcelain", "--", "Sources", "Package.swift"])
+        return {
+            "schema": "facet-comparison/1", "date": self.start, "note": self.arguments.note,
+            "commit": self.text([*git, "rev-parse", "HEAD"]) + (" with changes" if changed else ""),
+            "hardware": hardware(self.limits) | {"load_average": self.loads}, "versions": self.versions,
+            "rounds": rounds, "threads": self.arguments.threads, "limits": self.limits, "missing": self.missing,
+            "rows": summary(self.runs),
+        }
 
     # What is run
 
@@ -136,6 +150,7 @@ class Comparison:
             return None
         limits = json.loads(output)
         self.limits.append(limits)
+        self.loads.append(os.getloadavg()[0])
         return limits
 
     def run_step(self, step: Step, group: str, round_number: int, order: int) -> None:
@@ -298,7 +313,7 @@ def hardware(limits: list[dict]) -> dict:
         "processor": limits[0]["processor"] if limits else platform.processor(),
         "instruction_set": limits[0]["instruction_set"] if limits else None,
         "processors": figures.default_threads(), "memory_bytes": int(memory[1]) * 1024 if memory else None,
-        "system": platform.platform(), "load_average": os.getloadavg(),
+        "system": platform.platform(),
     }
 
 
@@ -310,7 +325,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(GROUPS), help="kinds of work: " + ", ".join(GROUPS))
     parser.add_argument("--facet", default=str(REPOSITORY / ".build" / "release" / "facet"))
     parser.add_argument("--cache", help="folder of the models for llama.cpp")
-    parser.add_argument("--minutes", type=float, default=18, help="no further round begins after so long")
+    parser.add_argument("--minutes", type=float, default=18, help="nothing further begins after so long")
     parser.add_argument("--note", default="", help="about the machine, for the JSON file")
     parser.add_argument("--output", type=pathlib.Path, help="JSON file to write")
     arguments = parser.parse_args()
@@ -319,35 +334,33 @@ def main() -> None:
         parser.error(f"--only: {unknown[0]} is none of {', '.join(GROUPS)}")
     if not os.access(arguments.facet, os.X_OK):
         sys.exit(f"there is no {arguments.facet}: run 'make build', or say where facet is with --facet")
-    start = datetime.datetime.now(datetime.timezone.utc)
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         comparison = Comparison(arguments, pathlib.Path(folder))
         rounds = 0
-        before = os.getloadavg()
         for number in range(1, arguments.rounds + 1):
-            elapsed = (datetime.datetime.now(datetime.timezone.utc) - start).total_seconds()
             # A round that would not end in time is not begun.
-            if rounds and elapsed * (rounds + 1) / rounds > arguments.minutes * 60:
+            if rounds and (time.monotonic() - start) * (rounds + 1) / rounds > arguments.minutes * 60:
                 print(f"only {rounds} rounds: the next one would not end in time", file=sys.stderr)
                 break
             for group in groups:
+                if time.monotonic() - start > arguments.minutes * 60:
+                    comparison.missing[f"{group}, round {number}"] = f"{arguments.minutes:g} minutes were over"
+                    continue
                 comparison.run_round(group, number)
+                write(arguments.output, comparison.report(number))
             rounds = number
-    rows = summary(comparison.runs)
-    git = ["git", "-C", str(REPOSITORY)]
-    changed = comparison.text([*git, "status", "--porcelain", "--", "Sources", "Package.swift"])
-    report = {
-        "schema": "facet-comparison/1", "date": start.isoformat(timespec="seconds"), "note": arguments.note,
-        "commit": comparison.text([*git, "rev-parse", "HEAD"]) + (" with changes" if changed else ""),
-        "hardware": hardware(comparison.limits) | {"load_average_before": before},
-        "versions": comparison.versions, "rounds": rounds, "threads": arguments.threads,
-        "limits": comparison.limits, "missing": comparison.missing, "rows": rows,
-    }
-    if arguments.output:
-        arguments.output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    print(table(rows))
+    report = comparison.report(rounds)
+    write(arguments.output, report)
+    print(table(report["rows"]))
     for name, reason in comparison.missing.items():
         print(f"missing: {name}: {reason}")
+
+
+def write(path: pathlib.Path | None, report: dict) -> None:
+    """Writes what there is, after each group: a run that is ended early leaves its figures."""
+    if path:
+        path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ import Testing
         #expect(
             figures.map { $0["size"] as? String } == ["16 tokens", "1 request", "3 requests", "65 rows"])
         for figure in figures {
-            let fraction = try #require(figure["fraction"] as? Double)
-            // Timers are coarse for a model this small, but no phase can be far beyond the limit.
-            #expect(fraction > 0 && fraction < 2, "\(figure)")
+            let number = { (name: String) in try #require(figure[name] as? Double, "\(figure)") }
+            let (median, limit, fraction) = (try number("median"), try number("limit"), try number("fraction"))
+            #expect(limit > 0 && abs(fraction - median / limit) <= 1e-9 * fraction, "\(figure)")
         }
     }
 
