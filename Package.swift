@@ -55,6 +55,10 @@ let package = Package(
             name: "FacetPlanReport", dependencies: ["FacetPlacement", "FacetJSON", "FacetTerminal"],
             swiftSettings: swiftSettings),
 
+        // Measured speeds beside those of other programs.
+        .target(
+            name: "FacetComparison", dependencies: ["FacetJSON", "FacetTerminal"], swiftSettings: swiftSettings),
+
         // The model, and the engine that feeds it.
         .target(
             name: "FacetModel", dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement"],
@@ -88,6 +92,7 @@ let package = Package(
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
                 "FacetVerify", "FacetDemo", "FacetTerminal", "FacetPlacement", "FacetPlanReport",
+                "FacetComparison",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -142,6 +147,8 @@ let package = Package(
             name: "FacetPlanReportTests",
             dependencies: ["FacetPlanReport", "FacetPlacement", "FacetModel", "FacetTestSupport"],
             swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FacetComparisonTests", dependencies: ["FacetComparison"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetModelTests",
             dependencies: ["FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTensor", "FacetTestSupport"],

@@ -1,9 +1,7 @@
 // Fills the kernel table of one instruction set. CC_TABLE names it.
 #pragma once
-#include "lanes.h"
 #include "dequantize.h"
-#include "product_f32.h"
-#include "softmax.h"
+#include "lanes.h"
 #include "spin.h"
 
 const cc_kernels CC_TABLE = {

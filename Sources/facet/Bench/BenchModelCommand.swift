@@ -1,4 +1,5 @@
 import ArgumentParser
+import FacetComparison
 import FacetEngine
 import FacetModel
 import FacetPlacement
@@ -11,8 +12,9 @@ struct BenchModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Measure picture encoding, prefill and decoding of a checkpoint or of random weights.",
         discussion: """
-            Without --model or --preset the embedded demo model is measured. A preset with --layers N keeps N layers \
-            of the decoder and of the vision tower at their full size and fills them with random numbers.
+            Without --model, --preset or --config the embedded demo model is measured. A preset or a config.json is \
+            filled with random numbers; --layers N keeps N layers of the decoder and of the vision tower at their \
+            full size. --limits measures what the machine can do right before and after, and prints fractions of it.
             """
     )
 
@@ -22,7 +24,10 @@ struct BenchModelCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Sizes of a known model with random weights: glm-4v-9b.", valueName: "name"))
     var preset: String?
 
-    @Option(help: ArgumentHelp("Layers of the preset's decoder and vision tower.", valueName: "n"))
+    @Option(help: ArgumentHelp("Sizes of a config.json with random weights.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Layers of the preset's or file's decoder and vision tower.", valueName: "n"))
     var layers: Int?
 
     @Option(help: ArgumentHelp("Tokens of the prompt.", valueName: "n"))
@@ -40,28 +45,39 @@ struct BenchModelCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Encode a picture, too.")
     var image = true
 
+    @Flag(help: "Measure the machine's limits before and after, and print fractions of them.")
+    var limits = false
+
+    @OptionGroup
+    var comparison: ComparisonArguments
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() async throws {
         try validateSizes()
+        let peers = try comparison.figures()
         let configuration = try chosenConfiguration()
         let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
-        let limits = self.limits(configuration)
-        let choice = try model.device.choice(configuration, dtype: dtype, limits: limits)
+        let sizes = modelLimits(configuration)
+        let choice = try model.device.choice(configuration, dtype: dtype, limits: sizes)
         let devices = try Backends.devices(choice?.budgets, threads: model.threads)
         let progress = ProgressLine()
         progress.show("Loading …")
         let source: any WeightSource =
-            preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(configuration)
+            isRandom ? try RandomWeights(configuration) : try ModelFolder.files(model.model).checkpoint()
         let placement = choice?.placement ?? .single(configuration)
         let network = try GLM4V(
             source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
-        let demands = limits.demands(
+        let weightSizes = try ModelInventory(configuration).weightSizes(in: source)
+        let demands = sizes.demands(
             of: placement, configuration: configuration, dtype: dtype,
-            weights: try ModelInventory(configuration).weightSizes(in: source))
+            weights: weightSizes)
         var benchmark = ModelBenchmark(
-            runner: try ModelRunner(network, limits: limits, demands: demands), configuration: configuration)
+            runner: try ModelRunner(network, limits: sizes, demands: demands), configuration: configuration,
+            timesLayers: choice == nil)
+        let limitBackend = limits || peers != nil ? try Backends.cpu(threads: model.threads) : nil
+        var machineLimits = try limitBackend.map { [try MachineLimits.measure($0)] } ?? []
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")
             try benchmark.runRound(promptTokens: promptTokens, newTokens: newTokens, withImage: image)
@@ -70,17 +86,30 @@ struct BenchModelCommand: AsyncParsableCommand {
                 try benchmark.runTogether(requests, promptTokens: promptTokens, newTokens: newTokens)
             }
         }
+        let peakMemory = PeakMemory.byteCount
+        if let limitBackend { machineLimits.append(try MachineLimits.measure(limitBackend)) }
         progress.clear()
-        let report = ModelBenchmarkReport(
-            model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
-                ?? source.location,
-            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: dtype.rawValue,
+        let threads = Backends.threadCount(devices)
+        let work = try ModelWork(configuration, weightSizes, dtype: dtype, threads: threads, limits: machineLimits)
+        var report = ModelBenchmarkReport(
+            model: name(configuration) ?? source.location,
+            processor: CPUFeatures().modelName, threads: threads, dtype: dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
-            devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
+            peakMemoryByteCount: peakMemory, devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
+        report.figures = work.figures(benchmark, promptTokens: promptTokens, newTokens: newTokens, requests: requests)
+        report.comparison = peers.map { SpeedComparison(ours: report.figures, peers: $0) }
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
     }
 
-    private func limits(_ configuration: GLM4VConfiguration) -> ModelLimits {
+    /// Whether the weights are random numbers.
+    private var isRandom: Bool { preset != nil || config != nil }
+
+    /// What a model of random numbers is called.
+    private func name(_ configuration: GLM4VConfiguration) -> String? {
+        (preset ?? config).map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
+    }
+
+    private func modelLimits(_ configuration: GLM4VConfiguration) -> ModelLimits {
         var limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
         limits.maxSequences = requests
         limits.maxSampledRows = requests
@@ -99,19 +128,40 @@ struct BenchModelCommand: AsyncParsableCommand {
     }
 
     private func chosenConfiguration() throws -> GLM4VConfiguration {
+        let known = try wholeConfiguration()
+        guard let layers else { return try checked(known) }
+        guard isRandom else {
+            throw CommandError.invalidOption(
+                name: "--layers", expected: "left out without --preset or --config", got: "\(layers)")
+        }
+        guard (1...known.layerCount).contains(layers) else {
+            throw CommandError.invalidOption(name: "--layers", expected: "1 to \(known.layerCount)", got: "\(layers)")
+        }
+        return try checked(known.withLayerCounts(decoder: layers, vision: layers))
+    }
+
+    /// What was asked for, before `--layers`.
+    private func wholeConfiguration() throws -> GLM4VConfiguration {
+        let choices = [model.model, preset, config].compactMap(\.self)
+        guard choices.count <= 1 else {
+            throw CommandError.invalidOption(
+                name: "--model, --preset and --config", expected: "one of the three",
+                got: choices.map { "'\($0)'" }.joined(separator: ", "))
+        }
+        if let config { return try Self.configuration(file: config) }
         guard let preset else {
             let recipe = try ModelFolder.files(model.model).bytes(of: GLM4VConfiguration.fileName)
-            return try checked(GLM4VConfiguration(parsing: recipe))
+            return try GLM4VConfiguration(parsing: recipe)
         }
         guard let known = GLM4VConfiguration.presets[preset] else {
             let names = GLM4VConfiguration.presets.keys.sorted().joined(separator: ", ")
             throw CommandError.invalidOption(name: "--preset", expected: "one of \(names)", got: "'\(preset)'")
         }
-        guard let layers else { return try checked(known) }
-        guard (1...known.layerCount).contains(layers) else {
-            throw CommandError.invalidOption(name: "--layers", expected: "1 to \(known.layerCount)", got: "\(layers)")
-        }
-        return try checked(known.withLayerCounts(decoder: layers, vision: layers))
+        return known
+    }
+
+    private static func configuration(file: String) throws -> GLM4VConfiguration {
+        try GLM4VConfiguration(parsing: InputFile.bytes(file), file: file)
     }
 
     private func checked(_ configuration: GLM4VConfiguration) throws -> GLM4VConfiguration {
@@ -122,117 +172,5 @@ struct BenchModelCommand: AsyncParsableCommand {
                 got: "\(promptTokens + newTokens)")
         }
         return configuration
-    }
-}
-
-/// Runs rounds on a runner and keeps their times.
-struct ModelBenchmark {
-    let runner: ModelRunner
-    let configuration: GLM4VConfiguration
-    private(set) var imageSeconds: [Double] = []
-    private(set) var prefillSeconds: [Double] = []
-    private(set) var tokenSeconds: [Double] = []
-    private(set) var togetherSeconds: [Double] = []
-    /// A picture's time while another answer goes on, and the tokens of that answer meanwhile.
-    private(set) var beside: [(imageSeconds: Double, tokenCount: Int)] = []
-
-    init(runner: ModelRunner, configuration: GLM4VConfiguration) {
-        self.runner = runner
-        self.configuration = configuration
-    }
-
-    /// Encodes a gray picture, prefills ids that repeat, and decodes greedily.
-    mutating func runRound(promptTokens: Int, newTokens: Int, withImage: Bool) throws {
-        let clock = ContinuousClock()
-        if withImage {
-            imageSeconds.append(try clock.measure { try runner.encode(Self.image, pixels: grayPixels) }.seconds)
-            runner.release(Self.image)
-        }
-        prefillSeconds.append(
-            try clock.measure {
-                for start in stride(from: 0, to: promptTokens, by: runner.limits.maxRows) {
-                    let end = min(start + runner.limits.maxRows, promptTokens)
-                    _ = try runner.forward(batch(start..<end, isLast: end == promptTokens))
-                }
-            }.seconds)
-        for position in promptTokens..<promptTokens + newTokens {
-            let step = try clock.measure { _ = try runner.forward(batch(position..<position + 1, isLast: true)) }
-            tokenSeconds.append(step.seconds)
-        }
-    }
-
-    /// Encodes a gray picture while the token at one position is computed over and over.
-    mutating func runBeside(position: Int) throws {
-        var tokenCount = 0
-        let time = try ContinuousClock().measure {
-            try runner.beginEncoding(Self.image, pixels: grayPixels)
-            while try runner.advanceEncoding(waits: false) < 1 {
-                _ = try runner.forward(batch(position..<position + 1, isLast: true))
-                tokenCount += 1
-            }
-        }
-        runner.release(Self.image)
-        beside.append((time.seconds, tokenCount))
-    }
-
-    private static let image = ImageID(0)
-
-    private var grayPixels: [Float] {
-        [Float](
-            repeating: 0.1,
-            count: configuration.vision.channelCount * configuration.imageSize * configuration.imageSize)
-    }
-
-    /// Answers several requests at the same time: their prompts in chunks, then their tokens, as many batches in
-    /// progress as the devices allow.
-    mutating func runTogether(_ count: Int, promptTokens: Int, newTokens: Int) throws {
-        let depth = min(runner.pipelineDepth, count)
-        let groups = (0..<depth).map { Array(stride(from: $0, to: count, by: depth)) }
-        var inProgress = 0
-        func enqueue(_ batch: ForwardBatch) throws {
-            if inProgress == runner.pipelineDepth {
-                _ = try runner.collect()
-                inProgress -= 1
-            }
-            try runner.enqueue(batch)
-            inProgress += 1
-        }
-        let time = try ContinuousClock().measure {
-            for sequence in 0..<count {
-                for start in stride(from: 0, to: promptTokens, by: runner.limits.maxRows) {
-                    let end = min(start + runner.limits.maxRows, promptTokens)
-                    try enqueue(batch(start..<end, of: [sequence], isLast: end == promptTokens))
-                }
-            }
-            for position in promptTokens..<promptTokens + newTokens {
-                for group in groups { try enqueue(batch(position..<position + 1, of: group, isLast: true)) }
-            }
-            for _ in 0..<inProgress { _ = try runner.collect() }
-        }
-        togetherSeconds.append(time.seconds)
-    }
-
-    /// Rows at consecutive positions of the first sequence.
-    private func batch(_ positions: Range<Int>, isLast: Bool) -> ForwardBatch {
-        batch(positions, of: [0], isLast: isLast)
-    }
-
-    /// Rows at consecutive positions of some sequences, whose pages follow each other in order.
-    private func batch(_ positions: Range<Int>, of sequences: [Int], isLast: Bool) -> ForwardBatch {
-        let pageSize = runner.limits.pageSize
-        let pagesEach = runner.limits.pageCount / runner.limits.maxSequences
-        let pageCount = (positions.upperBound + pageSize - 1) / pageSize
-        var batch = ForwardBatch()
-        for sequence in sequences {
-            let firstSlot = Int32(sequence * pagesEach * pageSize)
-            batch.tokenIDs += positions.map { Int32($0 * 31 % configuration.vocabularySize) }
-            batch.positions += positions.map { Int32($0) }
-            batch.slots += positions.map { firstSlot + Int32($0) }
-            batch.offsets.append(Int32(batch.rowCount))
-            batch.contextLengths.append(Int32(positions.upperBound))
-            batch.pages.append((0..<pageCount).map { Int32(sequence * pagesEach + $0) })
-            if isLast { batch.sampledRows.append(Int32(batch.rowCount - 1)) }
-        }
-        return batch
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FacetComparison
 import FacetTensor
 import FacetTerminal
 import Foundation
@@ -26,10 +27,14 @@ struct BenchOperationsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seconds that each operation is repeated for.", valueName: "s"))
     var seconds = 0.5
 
+    @OptionGroup
+    var comparison: ComparisonArguments
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() async throws {
+        let peers = try comparison.figures()
         let dtype = try ModelFolder.dtype(dtype) ?? .bfloat16
         guard seconds > 0, seconds <= 60 else {
             throw CommandError.invalidOption(
@@ -44,10 +49,12 @@ struct BenchOperationsCommand: AsyncParsableCommand {
             results.append(result)
         }
         progress.clear()
-        let report = OperationReport(
+        var report = OperationReport(
             processor: CPUFeatures().modelName, threads: backend.threadCount,
             instructionSet: backend.instructionSet.rawValue, dtype: dtype.rawValue, operations: results)
-        if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
+        report.comparison = peers.map { SpeedComparison(ours: report.figures, peers: $0) }
+        if json { return try JSONOutput.print(report) }
+        try StandardOutput.write(report.text + (report.comparison.map { "\n" + $0.text } ?? ""))
     }
 
     /// Builds, measures and frees one operation; the limits are measured right before and after it.
@@ -81,6 +88,7 @@ struct OperationRecipe: Sendable {
     /// The operations of GLM-4V-9B (hidden 4096, feed-forward 13696; tower 1792, 15360, 6401 rows).
     static let all: [OperationRecipe] = [
         linear("product: decoder qkv", 512, 4096, 4608),
+        linear("product: decoder qkv", 1600, 4096, 4608),
         linear("product: decoder dense", 512, 4096, 4096, .addResidual),
         linear("product: decoder gate+up", 512, 4096, 27392),
         linear("product: decoder down", 512, 13696, 4096, .addResidual),

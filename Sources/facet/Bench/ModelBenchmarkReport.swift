@@ -1,3 +1,4 @@
+import FacetComparison
 import FacetEngine
 import FacetTerminal
 import Foundation
@@ -38,9 +39,13 @@ struct ModelBenchmarkReport: Encodable {
     let peakMemoryBytes: Int?
     let devices: [DeviceUseReport]
 
+    /// The same speeds in the form of the peers' files, with limits where they were measured.
+    var figures: [SpeedFigure] = []
+    var comparison: SpeedComparison?
+
     init(
         model: String, processor: String, threads: Int, dtype: String, weightByteCount: Int, promptTokens: Int,
-        newTokens: Int, requests: Int, devices: [DeviceReport], _ benchmark: ModelBenchmark
+        newTokens: Int, requests: Int, peakMemoryByteCount: Int?, devices: [DeviceReport], _ benchmark: ModelBenchmark
     ) {
         self.model = model
         self.processor = processor
@@ -60,7 +65,7 @@ struct ModelBenchmarkReport: Encodable {
         togetherTokensPerSecond =
             benchmark.togetherSeconds.isEmpty
             ? nil : Figure(benchmark.togetherSeconds) { Double(requests * (promptTokens + newTokens)) / $0 }
-        peakMemoryBytes = PeakMemory.byteCount
+        peakMemoryBytes = peakMemoryByteCount
         self.devices = devices.map { DeviceUseReport($0) }
     }
 
@@ -79,5 +84,12 @@ struct ModelBenchmarkReport: Encodable {
         }
         let size = String(format: "%.2f GB", Double(weightBytes) / 1e9)
         return "\(model), \(size) of weights, \(dtype)\n\(processor); \(threads) threads\n\n\(table.text)"
+            + comparisonText
+    }
+
+    /// Our figures with the fractions of the limits, and peers' figures beside them.
+    private var comparisonText: String {
+        guard comparison != nil || figures.contains(where: { $0.limit != nil }) else { return "" }
+        return "\n" + (comparison ?? SpeedComparison(ours: figures, peers: [])).text
     }
 }

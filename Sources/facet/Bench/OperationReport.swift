@@ -1,3 +1,4 @@
+import FacetComparison
 import FacetTensor
 import FacetTerminal
 import Foundation
@@ -14,6 +15,9 @@ struct OperationResult: Encodable {
     let rate: Double
     let limit: Double
     let fraction: Double
+
+    /// Unit of the rate and of the limit.
+    var unit: String { bound == .arithmetic ? "GFLOP/s" : "GB/s" }
 
     init(_ operation: OperationCase, _ time: Measurement, dtype: DType, limits: [MachineLimits]) {
         name = operation.name
@@ -45,6 +49,18 @@ struct OperationReport: Encodable {
     let instructionSet: String
     let dtype: String
     let operations: [OperationResult]
+    var comparison: SpeedComparison?
+
+    /// The operations as figures that others can be compared with; an operation's precision is its activations'.
+    var figures: [SpeedFigure] {
+        operations.map { result in
+            SpeedFigure(
+                program: "facet", version: facetVersion, work: MeasuredWork(name: result.name, size: result.size),
+                precision: dtype, threads: threads, unit: result.unit, median: result.rate,
+                fastest: result.rate * result.milliseconds / result.fastestMilliseconds,
+                slowest: result.rate * result.milliseconds / result.slowestMilliseconds, limit: result.limit)
+        }
+    }
 
     /// The report as a table.
     var text: String {
@@ -53,11 +69,10 @@ struct OperationReport: Encodable {
             ("limit", .right), ("fraction", .right),
         ])
         for result in operations {
-            let unit = result.bound == .arithmetic ? "GFLOP/s" : "GB/s"
             let spread = String(format: "%.2f … %.2f", result.fastestMilliseconds, result.slowestMilliseconds)
             table.append([
                 result.name, result.size, String(format: "%.2f", result.milliseconds), spread,
-                String(format: "%.1f %@", result.rate, unit), String(format: "%.1f", result.limit),
+                String(format: "%.1f %@", result.rate, result.unit), String(format: "%.1f", result.limit),
                 String(format: "%.0f %%", 100 * result.fraction),
             ])
         }
