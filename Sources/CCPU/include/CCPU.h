@@ -17,8 +17,9 @@
 extern "C" {
 #endif
 
-/// Element types.
-enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2 };
+/// Element types. `CC_I8` is for a cache alone: a row of one head is its elements in one signed byte each, and behind
+/// them the float32 scale that they are to be multiplied by.
+enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2, CC_I8 = 3 };
 
 /// Instruction sets, each including the ones before it on its architecture.
 enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF16 = 3 };
@@ -101,12 +102,16 @@ void cc_attention(cc_engine *engine, const void *qkv, int type, ptrdiff_t rows, 
 typedef struct cc_cache {
     void *keys;
     void *values;
-    int type;
+    int type;   // of queries and results
+    int stored; // of keys and values: `type` or CC_I8
     ptrdiff_t page_size;
     ptrdiff_t heads;
     ptrdiff_t groups;
     ptrdiff_t dimension;
 } cc_cache;
+
+/// Bytes of one head's key (or value) in a cache.
+ptrdiff_t cc_cache_row_bytes(int stored, ptrdiff_t dimension);
 
 /// Rotates interleaved pairs of queries and keys; keys and values go to their slots, queries to `q`.
 ///
