@@ -47,7 +47,7 @@ struct BenchModelCommand: AsyncParsableCommand {
         try validateSizes()
         let configuration = try chosenConfiguration()
         let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
-        let limits = self.limits(configuration)
+        let limits = try self.limits(configuration)
         let choice = try model.device.choice(configuration, dtype: dtype, limits: limits)
         let devices = try Backends.devices(choice?.budgets, threads: model.threads)
         let progress = ProgressLine()
@@ -79,11 +79,12 @@ struct BenchModelCommand: AsyncParsableCommand {
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
     }
 
-    private func limits(_ configuration: GLM4VConfiguration) -> ModelLimits {
+    private func limits(_ configuration: GLM4VConfiguration) throws -> ModelLimits {
         var limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
         limits.maxSequences = requests
         limits.maxSampledRows = requests
         limits.pageCount *= requests
+        limits.quantizesCache = try model.cache.quantizes()
         return limits
     }
 
