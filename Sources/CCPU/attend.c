@@ -3,9 +3,11 @@
 //     queries   [24] panels, depth = dimension          scores    [3] panels of 256 keys, then the probabilities
 //     keys      [16] panels, depth = dimension          values    panels of 16 columns, depth = keys
 //     parts     [24] of all blocks so far, [3] of the present block
+//     rows      [256] rows of dimension, and scales [2][256], where the cache is quantized
 #include "attend.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct space {
     char *queries;
@@ -13,6 +15,8 @@ typedef struct space {
     char *block;
     float *parts;
     float *block_parts;
+    char *rows;
+    cc_scales scales;
 } space;
 
 static ptrdiff_t depth_words(const cc_head *head) { return cc_ceil_div(head->dimension, head->path->per_word); }
@@ -35,13 +39,17 @@ static space carve(const cc_head *head, char *scratch) {
     s.block = (char *)(s.scores + cc_block_panels * cc_key_block * cc_panel_width);
     s.parts = (float *)(s.block + cc_block_bytes(head));
     s.block_parts = s.parts + cc_query_panels * cc_part_words(head);
+    float *scales = s.block_parts + cc_block_panels * cc_part_words(head);
+    s.scales = (cc_scales){.keys = scales, .values = scales + cc_key_block};
+    s.rows = (char *)(scales + 2 * cc_key_block);
     return s;
 }
 
-cc_head cc_make_head(const cc_kernels *kernels, int type, ptrdiff_t dimension) {
+cc_head cc_make_head(const cc_kernels *kernels, int type, int stored, ptrdiff_t dimension) {
     return (cc_head){.kernels = kernels,
                      .path = type == CC_BF16 && kernels->bf16.per_word == 2 ? &kernels->bf16 : &kernels->f32,
                      .type = type,
+                     .stored = stored,
                      .dimension = dimension};
 }
 
@@ -53,30 +61,55 @@ static ptrdiff_t key_offset(const cc_head *head, ptrdiff_t key) {
     return (head->pages[key / head->page_size] * head->page_size + key % head->page_size) * head->stride;
 }
 
-static void pack_keys(const cc_head *head, ptrdiff_t first, ptrdiff_t count, char *panels) {
-    ptrdiff_t panel_bytes = depth_words(head) * cc_panel_width * 4;
-    for (ptrdiff_t i = 0; i < count; i += cc_panel_width, panels += panel_bytes) {
-        const void *rows[cc_panel_width];
-        for (ptrdiff_t j = 0; j < cc_panel_width; j++)
-            rows[j] = i + j < count ? head->keys + key_offset(head, first + i + j) : NULL;
-        head->path->pack_transposed(panels, rows, head->type, head->dimension);
+// The type in which rows are packed.
+static int packing_type(const cc_head *head) {
+    if (head->stored != CC_I8)
+        return head->stored;
+    return head->path->per_word == 2 ? CC_BF16 : CC_F32;
+}
+
+// Where `count` keys (or values) are, as the packing takes them: bytes are widened to `space` first.
+static void find_rows(const cc_head *head, const char *base, ptrdiff_t first, ptrdiff_t count, char *space,
+                      const void **rows) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        rows[i] = base + key_offset(head, first + i);
+        if (head->stored == CC_I8) {
+            char *row = space + i * depth_words(head) * 4;
+            head->path->fill_bytes(row, rows[i], head->dimension);
+            rows[i] = row;
+        }
     }
 }
 
-static void pack_values(const cc_head *head, ptrdiff_t first, ptrdiff_t count, char *panels) {
+static void pack_keys(const cc_head *head, ptrdiff_t first, ptrdiff_t count, char *space, char *panels) {
+    ptrdiff_t panel_bytes = depth_words(head) * cc_panel_width * 4;
+    for (ptrdiff_t i = 0; i < count; i += cc_panel_width, panels += panel_bytes) {
+        const void *rows[cc_panel_width] = {NULL};
+        find_rows(head, head->keys, first + i, cc_min(cc_panel_width, count - i), space, rows);
+        head->path->pack_transposed(panels, rows, packing_type(head), head->dimension);
+    }
+}
+
+static void pack_values(const cc_head *head, ptrdiff_t first, ptrdiff_t count, char *space, char *panels) {
     const void *rows[cc_key_block];
-    for (ptrdiff_t i = 0; i < count; i++)
-        rows[i] = head->values + key_offset(head, first + i);
-    head->path->pack_straight(panels, rows, count, head->type, head->dimension);
+    find_rows(head, head->values, first, count, space, rows);
+    head->path->pack_straight(panels, rows, count, packing_type(head), head->dimension);
 }
 
 void cc_pack_block(const cc_head *head, ptrdiff_t first, ptrdiff_t count, char *block) {
-    pack_keys(head, first, count, block);
-    pack_values(head, first, count, block + key_bytes(head));
+    pack_keys(head, first, count, NULL, block);
+    pack_values(head, first, count, NULL, block + key_bytes(head));
 }
 
-// Whether sixteen keys, counted from key 0, can be multiplied where they lie.
-static int keys_lie_in_words(const cc_head *head) {
+static void find_scales(const cc_head *head, const char *base, ptrdiff_t first, ptrdiff_t count, float *scales) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        memcpy(scales + i, base + key_offset(head, first + i) + head->dimension, sizeof *scales);
+}
+
+// Whether sixteen keys, counted from key 0, can be multiplied without being transposed.
+static int keys_lie_in_rows(const cc_head *head) {
+    if (head->stored == CC_I8)
+        return 1;
     int word = head->path->per_word * cc_element_bytes(head->type) == 4 && head->dimension % head->path->per_word == 0;
     return word && !head->packed && head->pages && head->page_size % cc_panel_width == 0;
 }
@@ -102,38 +135,58 @@ static ptrdiff_t prepare(const cc_head *head, cc_queries *queries, char *panels)
 
 typedef struct block {
     ptrdiff_t first, count;
-    const char *keys; // null: where they lie
+    const char *keys; // null: rows
     const char *values;
+    const cc_scales *scales; // null where nothing is quantized
 } block;
 
-static block open_block(const cc_head *head, const space *s, ptrdiff_t first, ptrdiff_t keys, int in_place) {
+static block open_block(const cc_head *head, const space *s, ptrdiff_t first, ptrdiff_t keys, int in_rows) {
     block b = {.first = first, .count = cc_min(cc_key_block, keys - first), .keys = s->block};
     if (head->packed)
         b.keys = head->packed + first / cc_key_block * cc_block_bytes(head);
-    else if (!in_place)
-        pack_keys(head, first, b.count, s->block);
+    else if (!in_rows)
+        pack_keys(head, first, b.count, s->rows, s->block);
     b.values = b.keys + key_bytes(head);
     if (!head->packed)
-        pack_values(head, first, b.count, s->block + key_bytes(head));
-    if (in_place)
+        pack_values(head, first, b.count, s->rows, s->block + key_bytes(head));
+    if (head->stored == CC_I8) {
+        find_scales(head, head->keys, first, b.count, s->scales.keys);
+        find_scales(head, head->values, first, b.count, s->scales.values);
+        b.scales = &s->scales;
+    }
+    if (in_rows)
         b.keys = NULL;
     return b;
 }
 
-static void score(const cc_head *head, const block *b, const char *queries, ptrdiff_t panels, ptrdiff_t keys,
-                  float *scores) {
-    ptrdiff_t words = depth_words(head), stride = cc_key_block * cc_panel_width, query_stride = words * cc_panel_width;
-    if (b->keys) {
-        head->path->multiply_panels(b->keys, cc_ceil_div(b->count, cc_panel_width), queries, panels, query_stride,
-                                    words, scores, stride);
-        return;
-    }
+// Sixteen keys at a time, while memory is asked for those of the next block.
+static void score_rows(const cc_head *head, const space *s, const block *b, const char *queries, ptrdiff_t panels,
+                       ptrdiff_t keys) {
+    ptrdiff_t words = depth_words(head), stored = head->stored == CC_I8;
     for (ptrdiff_t i = 0; i < b->count; i += cc_panel_width) {
         ptrdiff_t here = key_offset(head, b->first + i), later = b->first + cc_key_block + i;
-        ptrdiff_t ahead = later < keys ? key_offset(head, later) : here;
-        head->path->multiply_rows(head->keys + here, head->stride, head->keys + ahead, head->values + ahead, queries,
-                                  panels, query_stride, words, scores + i * cc_panel_width, stride);
+        ptrdiff_t next = later < keys ? key_offset(head, later) : here;
+        cc_ahead ahead = {.first = head->keys + next,
+                          .second = head->values + next,
+                          .row_bytes = head->stride,
+                          .used_bytes = cc_cache_row_bytes(head->stored, head->dimension)};
+        const void *rows[cc_panel_width];
+        if (stored)
+            find_rows(head, head->keys, b->first + i, cc_min(cc_panel_width, b->count - i), s->rows, rows);
+        head->path->multiply_rows(stored ? s->rows : head->keys + here, stored ? words * 4 : head->stride, &ahead,
+                                  queries, panels, words * cc_panel_width, words, s->scores + i * cc_panel_width,
+                                  cc_key_block * cc_panel_width);
     }
+}
+
+static void score(const cc_head *head, const space *s, const block *b, const char *queries, ptrdiff_t panels,
+                  ptrdiff_t keys) {
+    ptrdiff_t words = depth_words(head);
+    if (b->keys)
+        head->path->multiply_panels(b->keys, cc_ceil_div(b->count, cc_panel_width), queries, panels,
+                                    words * cc_panel_width, words, s->scores, cc_key_block * cc_panel_width);
+    else
+        score_rows(head, s, b, queries, panels, keys);
 }
 
 // The parts of some panels, the first of which holds query `query`.
@@ -141,14 +194,14 @@ static void attend_block(const cc_head *head, const cc_queries *queries, const s
                          ptrdiff_t query, ptrdiff_t panels, ptrdiff_t keys, float *parts) {
     float factor = 1.44269504f / sqrtf((float)head->dimension);
     ptrdiff_t words = cc_ceil_div(b->count, head->path->per_word), part = cc_part_words(head);
-    score(head, b, s->queries + query * depth_words(head) * 4, panels, keys, s->scores);
+    score(head, s, b, s->queries + query * depth_words(head) * 4, panels, keys);
     for (ptrdiff_t panel = 0; panel < panels; panel++) {
         int32_t limit[cc_panel_width];
         for (ptrdiff_t i = 0; i < cc_panel_width; i++)
             limit[i] = queries->limit[query + panel * cc_panel_width + i] - (int32_t)b->first;
         float *to = parts + panel * part;
-        head->path->softmax(s->scores + panel * cc_key_block * cc_panel_width, b->count, limit, factor, to,
-                            to + cc_panel_width);
+        head->path->softmax(s->scores + panel * cc_key_block * cc_panel_width, b->count, b->scales, limit,
+                            factor, to, to + cc_panel_width);
     }
     head->path->multiply_panels(b->values, columns_of(head) / cc_panel_width, s->scores, panels,
                                 cc_key_block * cc_panel_width, words, parts + 2 * cc_panel_width, part);
@@ -184,11 +237,11 @@ static void finish(const cc_head *head, const cc_queries *queries, ptrdiff_t que
 void cc_attend(const cc_head *head, cc_queries *queries, char *scratch) {
     space s = carve(head, scratch);
     ptrdiff_t keys = prepare(head, queries, s.queries), all = panels_of(queries), part = cc_part_words(head);
-    int in_place = all <= cc_block_panels && keys_lie_in_words(head);
+    int in_rows = all <= cc_block_panels && keys_lie_in_rows(head);
     for (ptrdiff_t panel = 0; panel < all; panel++)
         clear(s.parts + panel * part, part);
     for (ptrdiff_t first = 0; first < keys; first += cc_key_block) {
-        block b = open_block(head, &s, first, keys, in_place);
+        block b = open_block(head, &s, first, keys, in_rows);
         for (ptrdiff_t panel = 0; panel < all; panel += cc_block_panels) {
             ptrdiff_t panels = cc_min(cc_block_panels, all - panel), query = panel * cc_panel_width;
             if (!sees(queries, query, panels, first))
@@ -208,9 +261,9 @@ void cc_attend_parts(const cc_head *head, cc_queries *queries, ptrdiff_t first_b
                      char *scratch, float *parts) {
     space s = carve(head, scratch);
     ptrdiff_t keys = prepare(head, queries, s.queries), panels = panels_of(queries);
-    int in_place = keys_lie_in_words(head);
+    int in_rows = keys_lie_in_rows(head);
     for (ptrdiff_t i = first_block; i < end_block; i++) {
-        block b = open_block(head, &s, i * cc_key_block, keys, in_place);
+        block b = open_block(head, &s, i * cc_key_block, keys, in_rows);
         attend_block(head, queries, &s, &b, 0, panels, keys, parts + i * panels * cc_part_words(head));
     }
 }

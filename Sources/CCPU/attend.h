@@ -21,7 +21,8 @@ enum {
 typedef struct cc_head {
     const cc_kernels *kernels;
     const cc_path *path;
-    int type;
+    int type;   // of queries and results
+    int stored; // of keys and values: `type` or CC_I8
     ptrdiff_t dimension;
     const char *keys, *values;
     ptrdiff_t stride;     // bytes from one key to the next
@@ -38,7 +39,7 @@ typedef struct cc_queries {
     int32_t limit[cc_task_queries];
 } cc_queries;
 
-cc_head cc_make_head(const cc_kernels *kernels, int type, ptrdiff_t dimension);
+cc_head cc_make_head(const cc_kernels *kernels, int type, int stored, ptrdiff_t dimension);
 
 // Bytes of a packed block of keys and values.
 ptrdiff_t cc_block_bytes(const cc_head *head);

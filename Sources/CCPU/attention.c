@@ -83,7 +83,7 @@ void cc_attention(cc_engine *engine, const void *qkv, int type, ptrdiff_t rows, 
                        .qkv = qkv,
                        .length = length,
                        .heads = heads,
-                       .head = cc_make_head(engine->kernels, type, dimension),
+                       .head = cc_make_head(engine->kernels, type, type, dimension),
                        .key_blocks = cc_ceil_div(length, cc_key_block),
                        .y = y};
     ptrdiff_t all = rows / length * heads, fit = cc_shared_bytes / packed_bytes(&b);

@@ -16,6 +16,18 @@ enum {
     cc_row_words = cc_block_words + 16,    // distance of two rows, in words
 };
 
+// Rows of two matrices, sixteen of each, that will be needed later.
+typedef struct cc_ahead {
+    const char *first, *second;
+    ptrdiff_t row_bytes;  // from one row to the next
+    ptrdiff_t used_bytes; // of a row
+} cc_ahead;
+
+// What quantized keys and values are to be multiplied by, one each.
+typedef struct cc_scales {
+    float *keys, *values;
+} cc_scales;
+
 // One way to multiply: float32 words, or bfloat16 pairs.
 typedef struct cc_path {
     int per_word; // elements along the depth in one word: 1 or 2
@@ -38,14 +50,18 @@ typedef struct cc_path {
     void (*multiply_panels)(const void *left, ptrdiff_t left_panels, const void *right, ptrdiff_t right_panels,
                             ptrdiff_t right_stride, ptrdiff_t words, float *sums, ptrdiff_t sums_stride);
 
-    // The same, bit for bit, for sixteen rows that lie `row_bytes` apart, unpacked. Meanwhile it asks memory for two
-    // times sixteen rows, at `ahead` and `also`, that will be needed later.
-    void (*multiply_rows)(const void *left, ptrdiff_t row_bytes, const void *ahead, const void *also, const void *right,
+    // The same, bit for bit, for sixteen rows that lie `row_bytes` apart, unpacked. Meanwhile it asks memory for what
+    // will be needed later.
+    void (*multiply_rows)(const void *left, ptrdiff_t row_bytes, const cc_ahead *ahead, const void *right,
                           ptrdiff_t right_panels, ptrdiff_t right_stride, ptrdiff_t words, float *sums,
                           ptrdiff_t sums_stride);
 
     // Scores of a panel of queries to probabilities; see softmax.h.
-    void (*softmax)(float *scores, ptrdiff_t keys, const int32_t *limit, float factor, float *maximum, float *total);
+    void (*softmax)(float *scores, ptrdiff_t keys, const cc_scales *scales, const int32_t *limit, float factor,
+                    float *maximum, float *total);
+
+    // Bytes of a quantized row as the words of a row; an odd bfloat16 count is completed by zero.
+    void (*fill_bytes)(void *row, const int8_t *x, ptrdiff_t count);
 
     // Products of few rows: out[r · out_stride + n] = x[r] · weight[n], rows of x `x_stride` elements apart.
     void (*dot_rows)(const void *x, ptrdiff_t x_stride, ptrdiff_t rows, const void *weight, int weight_type,
@@ -67,6 +83,8 @@ typedef struct cc_kernels {
     void (*gated_silu)(float *gate, const float *up, ptrdiff_t count);
     void (*rms_norm)(float *x, const float *weight, ptrdiff_t count, float epsilon);
     void (*layer_norm)(float *x, const float *weight, const float *bias, ptrdiff_t count, float epsilon);
+    // Rounds a row to bytes, and returns their scale; NaN when an element is not finite.
+    float (*quantize)(int8_t *y, const float *x, ptrdiff_t count);
     // y = epilogue(sums + bias); bias may be null.
     void (*finish)(const float *sums, const float *bias, int epilogue, void *y, int type, ptrdiff_t count);
     // A panel of queries at the end of a block of keys, and at the end of all; see lanes.h.

@@ -8,6 +8,7 @@
 // depend on its neighbors.
 #pragma once
 #include "product_f32.h"
+#include "quantized.h"
 #include "softmax.h"
 
 // Rows of a tile for 1, 2 and 3 panels at once; divisors of 16. The sums fill the registers.
@@ -29,32 +30,32 @@ INLINE vf lane_step_bf16(vf sum, const int32_t *left, const int32_t *right) {
 }
 #endif
 
-// Asks for one line per step of the depth of rows that will be needed later, two operands at a time.
-typedef struct lane_ahead {
-    const char *row, *end; // of the first operand; null: nothing to ask for
-    ptrdiff_t row_bytes, used_bytes, other;
-    ptrdiff_t line;
-    const char *start;
-} lane_ahead;
+enum { line_bytes = 64 };
 
-INLINE void ask_ahead(lane_ahead *a) {
-    __builtin_prefetch(a->row + a->line, 0, 2);
-    __builtin_prefetch(a->row + a->line + a->other, 0, 2);
-    a->line += 64;
-    a->row = a->line < a->used_bytes ? a->row : a->row + a->row_bytes;
-    a->line = a->line < a->used_bytes ? a->line : 0;
-    a->row = a->row == a->end ? a->start : a->row;
+// How far the asking for later rows has come: one line of each matrix per step of the depth.
+typedef struct asking {
+    const cc_ahead *rows;
+    ptrdiff_t row, line; // bytes
+} asking;
+
+INLINE void ask(asking *a) {
+    __builtin_prefetch(a->rows->first + a->row + a->line, 0, 2);
+    __builtin_prefetch(a->rows->second + a->row + a->line, 0, 2);
+    a->line += line_bytes;
+    a->row += a->line < a->rows->used_bytes ? 0 : a->rows->row_bytes;
+    a->line = a->line < a->rows->used_bytes ? a->line : 0;
+    a->row = a->row < cc_panel_width * a->rows->row_bytes ? a->row : 0;
 }
 
 // `rows`, `panels` and, for packed operands, the strides are constants at each call.
 #define DEFINE_LANE_TILE(name, word, step)                                                                             \
-    INLINE void name(const word *left, ptrdiff_t row_stride, ptrdiff_t depth_stride, int rows, lane_ahead *ahead,      \
+    INLINE void name(const word *left, ptrdiff_t row_stride, ptrdiff_t depth_stride, int rows, asking *ahead,          \
                      const word *right, ptrdiff_t right_stride, int panels, ptrdiff_t words, float *sums,              \
                      ptrdiff_t sums_stride) {                                                                          \
         vf sum[lane_rows_of_1][lane_panels * lane_vectors] = {};                                                       \
         for (ptrdiff_t k = 0; k < words; k++, left += depth_stride, right += cc_panel_width) {                         \
             if (ahead)                                                                                                 \
-                ask_ahead(ahead);                                                                                      \
+                ask(ahead);                                                                                            \
             _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++)                                          \
                 _Pragma("clang loop unroll(full)") for (int v = 0; v < panels * lane_vectors; v++) sum[r][v] =         \
                     step(sum[r][v], left + r * row_stride,                                                             \
@@ -74,7 +75,7 @@ INLINE void ask_ahead(lane_ahead *a) {
          sums + panel * sums_stride + row * cc_panel_width, sums_stride)
 
 #define DEFINE_LANE_ROWS(name, word, tile)                                                                             \
-    INLINE void name(const word *left, ptrdiff_t row_stride, ptrdiff_t depth_stride, lane_ahead *ahead,                \
+    INLINE void name(const word *left, ptrdiff_t row_stride, ptrdiff_t depth_stride, asking *ahead,                    \
                      const void *right, ptrdiff_t right_panels, ptrdiff_t right_stride, ptrdiff_t words, float *sums,  \
                      ptrdiff_t sums_stride) {                                                                          \
         for (ptrdiff_t panel = 0; panel < right_panels; panel += lane_panels) {                                        \
@@ -100,15 +101,10 @@ INLINE void ask_ahead(lane_ahead *a) {
                                right_panels, right_stride, words, sums + i * cc_panel_width * cc_panel_width,          \
                                sums_stride);                                                                           \
     }                                                                                                                  \
-    static void multiply_rows_##suffix(const void *left, ptrdiff_t row_bytes, const void *ahead, const void *also,     \
+    static void multiply_rows_##suffix(const void *left, ptrdiff_t row_bytes, const cc_ahead *ahead,                   \
                                        const void *right, ptrdiff_t right_panels, ptrdiff_t right_stride,              \
                                        ptrdiff_t words, float *sums, ptrdiff_t sums_stride) {                          \
-        lane_ahead next = {.row = ahead,                                                                               \
-                           .start = ahead,                                                                             \
-                           .end = (const char *)ahead + cc_panel_width * row_bytes,                                    \
-                           .row_bytes = row_bytes,                                                                     \
-                           .used_bytes = words * 4,                                                                    \
-                           .other = (const char *)also - (const char *)ahead};                                         \
+        asking next = {.rows = ahead};                                                                                 \
         lane_rows_##suffix(left, row_bytes / (ptrdiff_t)sizeof(word), 1, &next, right, right_panels, right_stride,     \
                            words, sums, sums_stride);                                                                  \
     }

@@ -56,7 +56,7 @@ static float *parts_of(const paged *p, ptrdiff_t sequence, ptrdiff_t group) {
 }
 
 static cc_head head_of(const paged *p, ptrdiff_t sequence, ptrdiff_t group) {
-    ptrdiff_t bytes = p->cache.dimension * cc_element_bytes(p->cache.type);
+    ptrdiff_t bytes = cc_cache_row_bytes(p->cache.stored, p->cache.dimension);
     cc_head head = p->head;
     head.keys = (const char *)p->cache.keys + group * bytes;
     head.values = (const char *)p->cache.values + group * bytes;
@@ -138,7 +138,7 @@ void cc_paged_attention(cc_engine *engine, const void *q, cc_cache cache, ptrdif
     paged p = {.engine = engine,
                .q = q,
                .cache = cache,
-               .head = cc_make_head(engine->kernels, cache.type, cache.dimension),
+               .head = cc_make_head(engine->kernels, cache.type, cache.stored, cache.dimension),
                .sequences = sequences,
                .offsets = offsets,
                .contexts = contexts,

@@ -55,6 +55,14 @@ INLINE void hide_keys(float *scores, ptrdiff_t keys, const int32_t *limit) {
         }
 }
 
+INLINE void scale_keys(float *scores, ptrdiff_t keys, const float *scales) {
+    for (ptrdiff_t i = 0; i < keys; i++)
+        for (int lane = 0; lane < cc_panel_width; lane += LANES) {
+            float *score = scores + i * cc_panel_width + lane;
+            store(score, load(score) * splat(scales[i]));
+        }
+}
+
 INLINE vf largest_of_lanes(const float *scores, ptrdiff_t keys) {
     vf largest[4];
     for (int i = 0; i < 4; i++)
@@ -68,55 +76,77 @@ INLINE vf largest_of_lanes(const float *scores, ptrdiff_t keys) {
     return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
 }
 
+#ifdef CC_HAS_BF16_DOT
+// Probabilities of pairs of keys, in place; returns the sum. `values` is null or a constant scale for each key.
+INLINE vf probabilities_bf16(float *scores, ptrdiff_t keys, vf factor, vf base, const float *values) {
+    vf sums[2] = {};
+    ptrdiff_t i = 0;
+#pragma clang loop unroll_count(4)
+    for (; i + 2 <= keys; i += 2) {
+        vf first = power_of_two_bf16(load(scores + i * cc_panel_width) * factor - base);
+        vf second = power_of_two_bf16(load(scores + (i + 1) * cc_panel_width) * factor - base);
+        sums[0] += first;
+        sums[1] += second;
+        if (values)
+            store_pairs(scores + i / 2 * cc_panel_width, first * splat(values[i]), second * splat(values[i + 1]));
+        else
+            store_pairs(scores + i / 2 * cc_panel_width, first, second);
+    }
+    if (i < keys) {
+        vf first = power_of_two_bf16(load(scores + i * cc_panel_width) * factor - base);
+        sums[0] += first;
+        store_pairs(scores + i / 2 * cc_panel_width, values ? first * splat(values[i]) : first, (vf){});
+    }
+    return sums[0] + sums[1];
+}
+#endif
+
+INLINE vf probabilities_f32(float *scores, ptrdiff_t keys, vf factor, vf base, const float *values) {
+    vf sums[2] = {};
+    for (ptrdiff_t i = 0; i < keys; i++) {
+        vf p = power_of_two(load(scores + i * cc_panel_width) * factor - base);
+        sums[i & 1] += p;
+        store(scores + i * cc_panel_width, values ? p * splat(values[i]) : p);
+    }
+    return sums[0] + sums[1];
+}
+
 // Replaces the scores [keys][16] of a panel by 2^(factor · score - maximum), in place, as float32 words or pairs;
 // an odd number of pairs is completed by zero. Returns the maximum, scaled, and the sum of each lane.
 //
 // A pair takes the place of its first score, so writing never overtakes reading. Where a lane sees no key its
-// maximum is -inf and its probabilities are zero.
-INLINE void softmax_typed(float *scores, int type, ptrdiff_t keys, const int32_t *limit, float factor, float *maximum,
-                          float *total) {
+// maximum is -inf and its probabilities are zero. `scales`, if not null, are those of quantized keys, applied to the
+// scores, and of quantized values, applied to the probabilities but not to their sum.
+INLINE void softmax_typed(float *scores, int type, ptrdiff_t keys, const cc_scales *scales, const int32_t *limit,
+                          float factor, float *maximum, float *total) {
+    if (scales)
+        scale_keys(scores, keys, scales->keys);
     hide_keys(scores, keys, limit);
     for (int lane = 0; lane < cc_panel_width; lane += LANES) {
         float *from = scores + lane;
-        vf largest = largest_of_lanes(from, keys) * splat(factor);
-        vf base = choose(largest == splat(-INFINITY), splat(0.0f), largest), sums[2] = {};
-        ptrdiff_t i = 0;
+        vf largest = largest_of_lanes(from, keys) * splat(factor), sum = {};
+        vf base = choose(largest == splat(-INFINITY), splat(0.0f), largest);
 #ifdef CC_HAS_BF16_DOT
-        if (type == CC_BF16) {
-#pragma clang loop unroll_count(4)
-            for (; i + 2 <= keys; i += 2) {
-                vf first = power_of_two_bf16(load(from + i * cc_panel_width) * splat(factor) - base);
-                vf second = power_of_two_bf16(load(from + (i + 1) * cc_panel_width) * splat(factor) - base);
-                sums[0] += first;
-                sums[1] += second;
-                store_pairs(from + i / 2 * cc_panel_width, first, second);
-            }
-            if (i < keys) {
-                vf first = power_of_two_bf16(load(from + i * cc_panel_width) * splat(factor) - base);
-                sums[0] += first;
-                store_pairs(from + i / 2 * cc_panel_width, first, (vf){});
-            }
-        }
+        if (type == CC_BF16)
+            sum = scales ? probabilities_bf16(from, keys, splat(factor), base, scales->values)
+                         : probabilities_bf16(from, keys, splat(factor), base, NULL);
 #endif
         if (type == CC_F32)
-            for (; i < keys; i++) {
-                vf p = power_of_two(load(from + i * cc_panel_width) * splat(factor) - base);
-                sums[i & 1] += p;
-                store(from + i * cc_panel_width, p);
-            }
+            sum = scales ? probabilities_f32(from, keys, splat(factor), base, scales->values)
+                         : probabilities_f32(from, keys, splat(factor), base, NULL);
         store(maximum + lane, largest);
-        store(total + lane, sums[0] + sums[1]);
+        store(total + lane, sum);
     }
 }
 
-static void softmax_f32(float *scores, ptrdiff_t keys, const int32_t *limit, float factor, float *maximum,
-                        float *total) {
-    softmax_typed(scores, CC_F32, keys, limit, factor, maximum, total);
+static void softmax_f32(float *scores, ptrdiff_t keys, const cc_scales *scales, const int32_t *limit, float factor,
+                        float *maximum, float *total) {
+    softmax_typed(scores, CC_F32, keys, scales, limit, factor, maximum, total);
 }
 
 #ifdef CC_HAS_BF16_DOT
-static void softmax_bf16(float *scores, ptrdiff_t keys, const int32_t *limit, float factor, float *maximum,
-                         float *total) {
-    softmax_typed(scores, CC_BF16, keys, limit, factor, maximum, total);
+static void softmax_bf16(float *scores, ptrdiff_t keys, const cc_scales *scales, const int32_t *limit, float factor,
+                         float *maximum, float *total) {
+    softmax_typed(scores, CC_BF16, keys, scales, limit, factor, maximum, total);
 }
 #endif

@@ -13,6 +13,7 @@ const cc_kernels CC_TABLE = {
             .multiply_panels = multiply_panels_f32,
             .multiply_rows = multiply_rows_f32,
             .softmax = softmax_f32,
+            .fill_bytes = fill_bytes_f32,
             .dot_rows = dot_rows_f32},
 #ifdef CC_HAS_BF16_DOT
     .bf16 = {.per_word = 2,
@@ -23,6 +24,7 @@ const cc_kernels CC_TABLE = {
              .multiply_panels = multiply_panels_bf16,
              .multiply_rows = multiply_rows_bf16,
              .softmax = softmax_bf16,
+             .fill_bytes = fill_bytes_bf16,
              .dot_rows = dot_rows_bf16},
     .spin_bf16 = spin_bf16,
 #endif
@@ -36,6 +38,7 @@ const cc_kernels CC_TABLE = {
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .finish = finish,
+    .quantize = quantize,
     .merge_panel = merge_panel,
     .finish_panel = finish_panel,
     .has_non_finite = has_non_finite,

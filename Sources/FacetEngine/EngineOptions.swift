@@ -6,6 +6,9 @@ public struct EngineOptions: Sendable, Hashable {
     /// Type of activations and cache, float32 or bfloat16; nil for the one the checkpoint was published in.
     public var dtype: DType?
 
+    /// Whether keys and values are kept as bytes instead, with a scale per token and head.
+    public var quantizesCache = false
+
     /// Cache rows of one conversation, a picture's included; nil for all that the model's positions allow.
     public var contextTokens: Int?
 
@@ -71,7 +74,7 @@ public struct EngineOptions: Sendable, Hashable {
         }
         return ModelLimits(
             maxRows: maxRows, maxSequences: maxSequences, pageSize: pageSize, pageCount: pageCount,
-            maxImages: imageCount, visionTileRows: visionTileRows)
+            maxImages: imageCount, visionTileRows: visionTileRows, quantizesCache: quantizesCache)
     }
 
     /// How long a conversation may be with these options.

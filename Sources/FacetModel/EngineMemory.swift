@@ -9,7 +9,7 @@ public struct EngineMemory: MemoryModel {
     /// The model's sizes.
     public let configuration: GLM4VConfiguration
 
-    /// Type of the activations and of the cache.
+    /// Type of the activations, and of the cache unless it is quantized.
     public let dtype: DType
 
     private let fixedLimits: ModelLimits?
@@ -39,14 +39,15 @@ public struct EngineMemory: MemoryModel {
             pageSize: min(most, workload.pageSize),
             pageCount: max(1, min(most / workload.pageSize, workload.capacity(inputs.model) / workload.pageSize)),
             maxImages: min(most, workload.sequences * workload.imagesPerSequence),
-            visionTileRows: workload.visionTileRows ?? configuration.vision.rowCount)
+            visionTileRows: workload.visionTileRows ?? configuration.vision.rowCount,
+            quantizesCache: workload.cachePrecision.isQuantized)
     }
 
     /// Keys and values of every page.
     public func cachePerLayer(_ inputs: MemoryInputs) -> Int {
         // Slots are counted in 32 bits: more than that fits nowhere.
         guard fixedLimits != nil || inputs.workload.capacity(inputs.model) < 1 << 30 else { return 1 << 50 }
-        return 2 * KVCache.shape(configuration, limits(inputs)).elementCount * dtype.byteCount
+        return KVCache.byteCountPerLayer(configuration, limits(inputs), dtype)
     }
 
     /// Pictures' features with the embedding, and a rotary table with any decoder layer.

@@ -33,7 +33,7 @@ public final class KVCache {
         _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, devices: [any Backend],
         placement: Placement
     ) throws(ModelError) {
-        let shape = Self.shape(configuration, limits)
+        let (shape, dtype) = (Self.shape(configuration, limits), limits.quantizesCache ? .uint8 : dtype)
         var layers: [KVLayerCache] = []
         for index in 0..<configuration.layerCount {
             let backend = devices[placement[.decoderLayer(index)].device]
@@ -52,8 +52,17 @@ public final class KVCache {
     /// The pages of one layer.
     package subscript(layer: Int) -> KVLayerCache { layers[layer] }
 
-    /// One layer's keys (or values): `[pages, pageSize, groups, headDimension]`.
-    static func shape(_ configuration: GLM4VConfiguration, _ limits: ModelLimits) -> Shape {
-        [limits.pageCount, limits.pageSize, configuration.groupCount, configuration.headDimension]
+    /// One layer's keys (or values): `[pages, pageSize, groups, headDimension]`, with the scale of each head behind it
+    /// where they are quantized.
+    private static func shape(_ configuration: GLM4VConfiguration, _ limits: ModelLimits) -> Shape {
+        let scale = limits.quantizesCache ? KVLayerCache.scaleByteCount : 0
+        return [limits.pageCount, limits.pageSize, configuration.groupCount, configuration.headDimension + scale]
+    }
+
+    /// Bytes of one layer's keys and values.
+    ///
+    /// - Parameter dtype: type of the activations.
+    static func byteCountPerLayer(_ configuration: GLM4VConfiguration, _ limits: ModelLimits, _ dtype: DType) -> Int {
+        2 * shape(configuration, limits).elementCount * (limits.quantizesCache ? 1 : dtype.byteCount)
     }
 }

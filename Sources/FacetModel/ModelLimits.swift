@@ -24,13 +24,16 @@ public struct ModelLimits: Sendable, Hashable {
     /// Rows of a picture that pass the feed-forward blocks at once.
     public var visionTileRows: Int
 
+    /// Whether keys and values are kept as bytes, with a scale per token and head.
+    public var quantizesCache: Bool
+
     /// Makes limits.
     ///
     /// - Parameter maxSampledRows: nil for one row per sequence.
     /// - Precondition: every number is positive (`maxImages` may be 0) and below 2³¹.
     public init(
         maxRows: Int = 512, maxSequences: Int = 1, maxSampledRows: Int? = nil, pageSize: Int = 16, pageCount: Int,
-        maxImages: Int = 1, visionTileRows: Int = 512
+        maxImages: Int = 1, visionTileRows: Int = 512, quantizesCache: Bool = false
     ) {
         let sampled = maxSampledRows ?? maxSequences
         for count in [maxRows, maxSequences, sampled, pageSize, pageCount, visionTileRows, maxImages + 1] {
@@ -44,6 +47,7 @@ public struct ModelLimits: Sendable, Hashable {
         self.pageCount = pageCount
         self.maxImages = maxImages
         self.visionTileRows = visionTileRows
+        self.quantizesCache = quantizesCache
     }
 
     /// Limits for one conversation that may fill the model's positions, a picture included.
@@ -67,7 +71,7 @@ public struct ModelLimits: Sendable, Hashable {
     /// Every block of memory that running the model takes besides its weights, in bytes.
     ///
     /// These are the sizes that are allocated, not estimates.
-    /// - Parameter dtype: type of the activations and of the cache.
+    /// - Parameter dtype: type of the activations, and of the cache unless it is quantized.
     public func byteCounts(configuration: GLM4VConfiguration, dtype: DType) -> [MemoryTerm] {
         byteCounts(configuration: configuration, dtype: dtype, units: Set(UnitName.allUnits(of: configuration)))
     }
@@ -76,14 +80,14 @@ public struct ModelLimits: Sendable, Hashable {
     ///
     /// The cache lies with its layers, pictures' features with the token embedding, a rotary table with any layer.
     /// - Parameters:
-    ///   - dtype: type of the activations and of the cache.
+    ///   - dtype: type of the activations, and of the cache unless it is quantized.
     ///   - units: the units that the device computes.
     public func byteCounts(
         configuration: GLM4VConfiguration, dtype: DType, units: Set<UnitName>
     ) -> [MemoryTerm] {
         let layout = WorkspaceLayout(configuration, self, dtype, units: units)
         let layerCount = units.count(where: \.isDecoderLayer)
-        let cache = 2 * layerCount * KVCache.shape(configuration, self).elementCount * dtype.byteCount
+        let cache = layerCount * KVCache.byteCountPerLayer(configuration, self, dtype)
         let feature = FeatureStore.shape(configuration).elementCount * dtype.byteCount
         let table = configuration.positionLimit * configuration.rotatedDimension * DType.float32.byteCount
         return [

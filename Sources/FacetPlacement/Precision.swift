@@ -105,6 +105,9 @@ public enum CachePrecision: String, Sendable, Hashable, CaseIterable {
     /// 1 byte an element, and a scale of 4 bytes per token and head.
     case int8
 
+    /// Whether elements are bytes with a scale.
+    public var isQuantized: Bool { self == .float8 || self == .int8 }
+
     /// Bytes of one token's keys (or values) of one head.
     public func byteCount(headDimension: Int) -> Int {
         switch self {

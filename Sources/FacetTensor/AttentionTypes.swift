@@ -56,8 +56,14 @@ public struct RotaryTable: Sendable {
 ///     keys  [pages, pageSize, groups, headDimension]      slot = page · pageSize + offset
 ///
 /// A slot's key is `groups · headDimension` contiguous elements, already rotated.
+///
+/// A quantized cache is uint8, `[pages, pageSize, groups, headDimension + 4]`: a head's elements as signed bytes, and
+/// behind them the float32 scale that they are to be multiplied by, the largest magnitude of the head over 127.
 public struct KVLayerCache: Sendable {
-    /// `[pages, pageSize, groups, headDimension]`, activation dtype.
+    /// Bytes of the scale behind each head of a quantized cache.
+    public static let scaleByteCount = 4
+
+    /// `[pages, pageSize, groups, headDimension]`, activation dtype; or quantized.
     public let keys: Tensor
 
     /// Same shape and dtype as `keys`.
@@ -71,6 +77,9 @@ public struct KVLayerCache: Sendable {
 
     /// Tokens that one page holds.
     public var pageSize: Int { keys.shape[1] }
+
+    /// Whether keys and values are bytes with a scale per head.
+    public var isQuantized: Bool { keys.dtype == .uint8 }
 }
 
 /// Which rows of a packed batch, and which pages, belong to which sequence.

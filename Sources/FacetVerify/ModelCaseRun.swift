@@ -16,12 +16,14 @@ struct ModelCaseRun {
     private let tokenizer: Tokenizer?
     private let folder: URL
     private let tolerances: ModelTolerances
+    private let quantizesCache: Bool
 
-    init(_ modelCase: ModelCase, model: GLM4V, tokenizer: Tokenizer?, folder: URL) {
+    init(_ modelCase: ModelCase, model: GLM4V, tokenizer: Tokenizer?, folder: URL, quantizesCache: Bool) {
         self.modelCase = modelCase
         self.model = model
         self.tokenizer = tokenizer
         self.folder = folder
+        self.quantizesCache = quantizesCache
         tolerances = ModelTolerances(
             dtype: model.dtype, scalingFactor: Double(model.configuration.vision.scalingFactor))
     }
@@ -120,7 +122,7 @@ struct ModelCaseRun {
         return ModelLimits(
             maxRows: max(chunk, sequences.count), maxSequences: sequences.count,
             maxSampledRows: keepingPromptLogits ? max(chunk, 1) : nil, pageSize: pageSize, pageCount: pages + 3,
-            maxImages: sequences.count)
+            maxImages: sequences.count, quantizesCache: quantizesCache)
     }
 
     private func encodePictures(

@@ -52,13 +52,17 @@ package struct ModelCases {
     package var weights: Checkpoint { checkpoint }
 
     /// Runs every case on several devices.
-    package func run(dtype: DType, on devices: [any Backend], placement: Placement) throws -> [CaseResult] {
+    ///
+    /// - Parameter quantizesCache: whether keys and values are kept as bytes; the tolerances do not allow for it.
+    package func run(
+        dtype: DType, on devices: [any Backend], placement: Placement, quantizesCache: Bool = false
+    ) throws -> [CaseResult] {
         let model = try GLM4V(
             source: checkpoint, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
         var results: [CaseResult] = []
         for modelCase in cases {
             let run = ModelCaseRun(
-                modelCase, model: model, tokenizer: tokenizer, folder: folder)
+                modelCase, model: model, tokenizer: tokenizer, folder: folder, quantizesCache: quantizesCache)
             do { results += try run.results() } catch {
                 results.append(
                     CaseResult(

@@ -25,6 +25,9 @@ struct ModelArguments: ParsableArguments {
     var context: Int?
 
     @OptionGroup
+    var cache: CacheArguments
+
+    @OptionGroup
     var device: DeviceArguments
 
     /// A model that is ready, and what it took.
@@ -41,6 +44,7 @@ struct ModelArguments: ParsableArguments {
         var options = EngineOptions()
         options.dtype = try ModelFolder.dtype(dtype)
         options.contextTokens = context
+        options.quantizesCache = try cache.quantizes()
         let choice = try deviceChoice(files, options)
         options.profilesMemory = choice.map { $0.isManual || $0.budgets.contains { $0 != nil } } ?? false
         let loader = ModelLoader(files, options: options)

@@ -29,6 +29,9 @@ struct VerifyCommand: AsyncParsableCommand {
     var threads: Int?
 
     @OptionGroup
+    var cache: CacheArguments
+
+    @OptionGroup
     var device: DeviceArguments
 
     @Flag(help: "Print one JSON object.")
@@ -55,6 +58,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let dtypes = dtype == "all" ? [DType.float32, .bfloat16] : [try ModelFolder.dtype(dtype) ?? .float32]
+        let quantizesCache = try cache.quantizes()
         var entries: [Entry] = []
         var accuracies: [AccuracyReport] = []
         for path in paths {
@@ -69,13 +73,14 @@ struct VerifyCommand: AsyncParsableCommand {
             for folder in found.checkpoints {
                 let cases = try ModelCases(directory: folder)
                 for dtype in dtypes {
-                    let choice = try device.choice(
-                        cases.recipe, dtype: dtype, limits: ModelLimits(configuration: cases.recipe))
+                    var limits = ModelLimits(configuration: cases.recipe)
+                    limits.quantizesCache = quantizesCache
+                    let choice = try device.choice(cases.recipe, dtype: dtype, limits: limits)
                     let backends = try Backends.devices(choice?.budgets, threads: threads)
                     let placement = choice?.placement ?? .single(cases.recipe)
-                    entries += try cases.run(dtype: dtype, on: backends, placement: placement).map {
-                        Entry(dtype: dtype.rawValue, result: $0)
-                    }
+                    entries += try cases.run(
+                        dtype: dtype, on: backends, placement: placement, quantizesCache: quantizesCache
+                    ).map { Entry(dtype: dtype.rawValue, result: $0) }
                 }
             }
             for folder in found.accuracies {
@@ -89,6 +94,7 @@ struct VerifyCommand: AsyncParsableCommand {
     private func score(_ cases: AccuracyCases, _ dtype: DType) async throws -> AccuracyReport {
         var options = EngineOptions()
         options.dtype = dtype
+        options.quantizesCache = try cache.quantizes()
         let loader = ModelLoader(ModelFolder.files(model), options: options)
         return try await cases.run(try loader.load(onto: Backends.cpu(threads: threads)), dtype: dtype.rawValue)
     }

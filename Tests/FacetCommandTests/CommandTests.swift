@@ -53,6 +53,19 @@ import Testing
         for count in ["2", "3"] { #expect(try CommandRun(arguments + ["--threads", count]).output == one.output) }
     }
 
+    @Test("a cache of bytes takes less memory on every device, and the demo model answers in the same words")
+    func quantizedCache() throws {
+        let arguments = ["run", "--image", picture, "--temperature", "0", "--max-tokens", "24", "describe"]
+        let exact = try CommandRun(arguments), bytes = try CommandRun(arguments + ["--cache-dtype", "int8"])
+        #expect(bytes.status == 0 && bytes.output == exact.output, "\(bytes.output)\(bytes.errorOutput)")
+        func predicted(_ options: [String]) throws -> Int {
+            let run = try CommandRun(["run", "--model", tiny, "--devices", "cpu:2", "--json", "hi"] + options)
+            let devices = try #require(try json(run)["devices"] as? [[String: Any]], "\(run.errorOutput)")
+            return try devices.reduce(0) { try $0 + #require($1["predicted_bytes"] as? Int) }
+        }
+        #expect(try predicted(["--kv-dtype", "int8"]) < predicted([]))
+    }
+
     @Test("a seed repeats its draws")
     func seed() throws {
         let arguments = ["run", "--model", tiny, "--temperature", "2", "--max-tokens", "16", "hi", "--seed"]

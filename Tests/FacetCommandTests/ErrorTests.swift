@@ -108,6 +108,8 @@ import Testing
         try complaint(["run", "--temperature=-1", "hi"], containing: ["temperature"])
         try complaint(["run", "--top-p", "2", "hi"], containing: ["top_p"])
         try complaint(["run", "--dtype", "int3", "hi"], containing: ["--dtype", "int3"])
+        try complaint(["run", "--cache-dtype", "fp8", "hi"], containing: ["--cache-dtype", "int8", "fp8"])
+        try complaint(["run", "--kv-dtype", "int9", "hi"], containing: ["--cache-dtype", "nearest is 'int8'"])
         try complaint(["run", "--threads", "0", "hi"], containing: ["--threads"])
         try complaint(["bench", "model", "--preset", "gpt-9"], containing: ["gpt-9", "glm-4v-9b"])
     }

@@ -61,7 +61,8 @@ struct PlanPromiseTests {
             maxRows: Int.random(in: sequences...128, using: &random), maxSequences: sequences,
             pageSize: [8, 16, 32].randomElement(using: &random) ?? 16,
             pageCount: Int.random(in: 8...64, using: &random),
-            maxImages: Int.random(in: 1...3, using: &random), visionTileRows: Int.random(in: 8...80, using: &random))
+            maxImages: Int.random(in: 1...3, using: &random), visionTileRows: Int.random(in: 8...80, using: &random),
+            quantizesCache: Bool.random(using: &random))
         let demand = limits.demands(
             of: .single(configuration), configuration: configuration, dtype: dtype, weights: weights)
         let need = Double(demand.reduce(0) { $0 + $1.byteCount })

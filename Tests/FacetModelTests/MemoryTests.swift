@@ -41,6 +41,19 @@ struct MemoryTests {
         }
     }
 
+    @Test("a quantized cache takes a byte an element and four a head, as promised")
+    func quantizedCache() throws {
+        let configuration = try TinyConfiguration.parsed()
+        let limits = ModelLimits(pageSize: 4, pageCount: 9, quantizesCache: true)
+        let terms = limits.byteCounts(configuration: configuration, dtype: .bfloat16)
+        let backend = CountingBackend(try CPUBackend(threadCount: 1))
+        let cache = try KVCache(configuration, limits: limits, dtype: .bfloat16, backend: backend)
+        let count = backend.takeCount()
+        #expect(count == 2 * 2 * 9 * 4 * 2 * (8 + 4))
+        #expect(terms.first { $0.name == "key/value cache" }?.byteCount == count)
+        #expect(cache[0].isQuantized)
+    }
+
     @Test("the promised bytes are the allocated bytes")
     func promiseIsKept() throws {
         let configuration = try TinyConfiguration.parsed()

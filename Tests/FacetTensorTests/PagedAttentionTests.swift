@@ -37,6 +37,12 @@ struct PagedBatch {
             devicePageTable: try backend.tensor(indices: table, [sequences.count, pagesPerSequence]))
     }
 
+    /// The same batch over another cache.
+    init(_ batch: PagedBatch, cache: KVLayerCache) {
+        (backend, shape, q, layout, table) = (batch.backend, batch.shape, batch.q, batch.layout, batch.table)
+        self.cache = cache
+    }
+
     /// Runs the backend.
     func run() throws -> Tensor {
         let y = try backend.allocate(q.shape, q.dtype, label: "y")
@@ -47,7 +53,7 @@ struct PagedBatch {
     /// The same in float64.
     func expected() throws -> [Double] {
         let queries = try backend.values(q)
-        let keys = try backend.values(cache.keys), values = try backend.values(cache.values)
+        let keys = try numbers(cache.keys), values = try numbers(cache.values)
         var y: [Double] = []
         for sequence in 0..<layout.sequenceCount {
             let rows = Int(layout.offsets[sequence])..<Int(layout.offsets[sequence + 1])
@@ -90,6 +96,27 @@ struct PagedAttentionTests {
                     sequences: [(5, 5), (1, 530), (33, 40), (1, 1), (0, 3), (2, 16), (1, 513)])
                 let tolerance = Tolerance(absolute: dtype == .bfloat16 ? 1.2e-2 : 3e-6, storedAs: dtype)
                 expectClose(try backend.values(batch.run()), try batch.expected(), tolerance, "\(shape) \(dtype)")
+            }
+        }
+    }
+
+    @Test("agrees with float64 whatever the page size, around a block of keys", arguments: BackendUnderTest.all)
+    func pageSizes(_ path: BackendUnderTest) throws {
+        let backend = try path.make()
+        for pageSize in [1, 5, 32, 64] {
+            for shape in [
+                AttentionShape(heads: 32, groups: 2, headDimension: 24),
+                AttentionShape(heads: 3, groups: 1, headDimension: 10),
+            ] {
+                for dtype in [DType.float32, .bfloat16] {
+                    let batch = try PagedBatch(
+                        backend, dtype, shape: shape, pageSize: pageSize,
+                        sequences: [(1, 256), (3, 258), (1, 257), (20, 270), (2, 17)])
+                    let tolerance = Tolerance(absolute: dtype == .bfloat16 ? 1.2e-2 : 3e-6, storedAs: dtype)
+                    expectClose(
+                        try backend.values(batch.run()), try batch.expected(), tolerance,
+                        "pages of \(pageSize), \(shape), \(dtype)")
+                }
             }
         }
     }

@@ -17,8 +17,9 @@
 extern "C" {
 #endif
 
-/// Element types.
-enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2 };
+/// Element types. `CC_I8` is for a cache alone: a row of one head is its elements in one signed byte each, and behind
+/// them the float32 scale that they are to be multiplied by.
+enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2, CC_I8 = 3 };
 
 /// Formats of quantized weights: a row's codes lie side by side, CC_INT4 two to a byte, low half first, each plus 8,
 /// and its row is filled up to a multiple of 4 bytes.
@@ -122,12 +123,16 @@ void cc_attention(cc_engine *engine, const void *qkv, int type, ptrdiff_t rows, 
 typedef struct cc_cache {
     void *keys;
     void *values;
-    int type;
+    int type;   // of queries and results
+    int stored; // of keys and values: `type` or CC_I8
     ptrdiff_t page_size;
     ptrdiff_t heads;
     ptrdiff_t groups;
     ptrdiff_t dimension;
 } cc_cache;
+
+/// Bytes of one head's key (or value) in a cache.
+ptrdiff_t cc_cache_row_bytes(int stored, ptrdiff_t dimension);
 
 /// Rotates interleaved pairs of queries and keys; keys and values go to their slots, queries to `q`.
 ///

@@ -63,18 +63,19 @@ extension CPUBackend {
     private func cCache(
         _ cache: KVLayerCache, _ shape: AttentionShape, _ dtype: DType, in operation: String
     ) throws(TensorError) -> cc_cache {
+        let width = shape.headDimension + (cache.isQuantized ? KVLayerCache.scaleByteCount : 0)
         for (tensor, name) in [(cache.keys, "cache.keys"), (cache.values, "cache.values")] {
-            try requireResult(tensor, dtype, name, in: operation)
+            try requireResult(tensor, cache.isQuantized ? .uint8 : dtype, name, in: operation)
             let pages = tensor.shape
             try require(
-                pages.rank == 4 && pages[1] > 0 && pages[2] == shape.groups && pages[3] == shape.headDimension
+                pages.rank == 4 && pages[1] > 0 && pages[2] == shape.groups && pages[3] == width
                     && shape.headDimension <= cc_head_limit() && pages == cache.keys.shape, tensor, name,
-                "[pages, pageSize, \(shape.groups), \(shape.headDimension)], heads of at most \(cc_head_limit())",
-                in: operation)
+                "[pages, pageSize, \(shape.groups), \(width)], heads of at most \(cc_head_limit())", in: operation)
         }
         return cc_cache(
-            keys: cache.keys.address, values: cache.values.address, type: dtype.code, page_size: cache.pageSize,
-            heads: shape.heads, groups: shape.groups, dimension: shape.headDimension)
+            keys: cache.keys.address, values: cache.values.address, type: dtype.code,
+            stored: cache.isQuantized ? Int32(CC_I8) : dtype.code, page_size: cache.pageSize, heads: shape.heads,
+            groups: shape.groups, dimension: shape.headDimension)
     }
 
     /// Checks a rotary table; returns its pairs per head.

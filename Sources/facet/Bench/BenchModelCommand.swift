@@ -59,7 +59,7 @@ struct BenchModelCommand: AsyncParsableCommand {
         let peers = try comparison.figures()
         let configuration = try chosenConfiguration()
         let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
-        let sizes = modelLimits(configuration)
+        let sizes = try modelLimits(configuration)
         let choice = try model.device.choice(configuration, dtype: dtype, limits: sizes)
         let devices = try Backends.devices(choice?.budgets, threads: model.threads)
         let progress = ProgressLine()
@@ -109,11 +109,12 @@ struct BenchModelCommand: AsyncParsableCommand {
         (preset ?? config).map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
     }
 
-    private func modelLimits(_ configuration: GLM4VConfiguration) -> ModelLimits {
+    private func modelLimits(_ configuration: GLM4VConfiguration) throws -> ModelLimits {
         var limits = ModelLimits(configuration: configuration, tokenCount: promptTokens + newTokens + 1)
         limits.maxSequences = requests
         limits.maxSampledRows = requests
         limits.pageCount *= requests
+        limits.quantizesCache = try model.cache.quantizes()
         return limits
     }
 

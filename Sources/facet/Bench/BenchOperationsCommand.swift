@@ -110,6 +110,10 @@ struct OperationRecipe: Sendable {
         OperationRecipe(name: "attention: decode") { cases in
             try cases.pagedAttention("attention: decode", rows: 1, context: 8192, shape: decoderHeads)
         },
+        OperationRecipe(name: "attention: decode, int8 cache") { cases in
+            try cases.pagedAttention(
+                "attention: decode, int8 cache", rows: 1, context: 8192, shape: decoderHeads, quantized: true)
+        },
         OperationRecipe(name: "norm: RMSNorm") { cases in
             try cases.rowwise("norm: RMSNorm", rows: 2048, width: 4096) {
                 backend, x, y, parameter throws(TensorError) in

@@ -82,15 +82,23 @@ struct OperationCases {
     }
 
     /// Causal attention of one sequence over pages.
+    ///
+    /// - Parameter quantized: whether keys and values are bytes; all zero then, which takes as long as any.
     mutating func pagedAttention(
-        _ name: String, rows: Int, context: Int, shape: AttentionShape
+        _ name: String, rows: Int, context: Int, shape: AttentionShape, quantized: Bool = false
     ) throws -> OperationCase {
         let pageSize = 16
         let pageCount = (context + pageSize - 1) / pageSize
-        let cacheShape: Shape = [pageCount, pageSize, shape.groups, shape.headDimension]
-        let cache = KVLayerCache(
-            keys: try allocate(cacheShape, dtype, "benchmark keys"),
-            values: try allocate(cacheShape, dtype, "benchmark values"))
+        let width = shape.headDimension + (quantized ? KVLayerCache.scaleByteCount : 0)
+        let cacheShape: Shape = [pageCount, pageSize, shape.groups, width]
+        let cache =
+            quantized
+            ? KVLayerCache(
+                keys: try backend.allocate(cacheShape, .uint8, label: "benchmark keys"),
+                values: try backend.allocate(cacheShape, .uint8, label: "benchmark values"))
+            : KVLayerCache(
+                keys: try allocate(cacheShape, dtype, "benchmark keys"),
+                values: try allocate(cacheShape, dtype, "benchmark values"))
         let layout = try sequenceLayout(rows: rows, context: context, pageCount: pageCount)
         let q = try allocate([rows, shape.queryWidth], dtype, "benchmark queries")
         let y = try allocate([rows, shape.queryWidth], dtype, "benchmark output")

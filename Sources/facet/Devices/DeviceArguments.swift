@@ -96,6 +96,7 @@ struct DeviceArguments: ParsableArguments {
         let text = max(0, min(limits.slotCount, most) - configuration.imageRowCount)
         return Workload(
             sequences: limits.maxSequences, textTokens: text, newTokens: 0, prefillChunk: limits.maxRows,
-            visionTileRows: limits.visionTileRows, pageSize: limits.pageSize)
+            visionTileRows: limits.visionTileRows, cachePrecision: limits.quantizesCache ? .int8 : .bfloat16,
+            pageSize: limits.pageSize)
     }
 }

@@ -20,7 +20,7 @@ struct PlanWorkloadArguments: ParsableArguments {
     var dtype: String?
 
     @Option(
-        name: .customLong("cache-dtype"),
+        name: [.customLong("cache-dtype"), .customLong("kv-dtype")],
         help: ArgumentHelp("How keys and values are kept: float32, bfloat16, fp8 or int8.", valueName: "type"))
     var cacheDtype: String?
 
