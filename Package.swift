@@ -55,9 +55,13 @@ let package = Package(
             name: "FacetPlanReport", dependencies: ["FacetPlacement", "FacetJSON", "FacetTerminal"],
             swiftSettings: swiftSettings),
 
+        // Weights to codes and scales.
+        .target(name: "FacetQuantization", dependencies: ["FacetTensor"], swiftSettings: swiftSettings),
+
         // The model, and the engine that feeds it.
         .target(
-            name: "FacetModel", dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement"],
+            name: "FacetModel",
+            dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement", "FacetQuantization"],
             swiftSettings: swiftSettings),
         .target(
             name: "FacetEngine",
@@ -143,8 +147,14 @@ let package = Package(
             dependencies: ["FacetPlanReport", "FacetPlacement", "FacetModel", "FacetTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "FacetQuantizationTests", dependencies: ["FacetQuantization", "FacetTensor"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "FacetModelTests",
-            dependencies: ["FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTensor", "FacetTestSupport"],
+            dependencies: [
+                "FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetQuantization", "FacetTensor",
+                "FacetTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
