@@ -52,9 +52,15 @@ package struct ModelCases {
     package var weights: Checkpoint { checkpoint }
 
     /// Runs every case on several devices.
-    package func run(dtype: DType, on devices: [any Backend], placement: Placement) throws -> [CaseResult] {
+    ///
+    /// - Parameter quantization: how weights are quantized first; nil for not at all.
+    package func run(
+        dtype: DType, on devices: [any Backend], placement: Placement, quantization: PrecisionChoice? = nil
+    ) throws -> [CaseResult] {
+        let weights = try QuantizingSource.quantizing(checkpoint, configuration, quantization)
         let model = try GLM4V(
-            source: checkpoint, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
+            source: weights.source, configuration: weights.configuration, dtype: dtype, devices: devices,
+            placement: placement)
         var results: [CaseResult] = []
         for modelCase in cases {
             let run = ModelCaseRun(

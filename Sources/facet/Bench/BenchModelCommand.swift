@@ -45,15 +45,18 @@ struct BenchModelCommand: AsyncParsableCommand {
 
     func run() async throws {
         try validateSizes()
-        let configuration = try chosenConfiguration()
-        let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
+        let original = try chosenConfiguration()
+        let types = try TypeOption(model.dtype)
+        let configuration = try types.weights.flatMap { try original.quantized($0) } ?? original
+        let dtype = types.activations ?? configuration.publishedDType
         let limits = self.limits(configuration)
         let choice = try model.device.choice(configuration, dtype: dtype, limits: limits)
         let devices = try Backends.devices(choice?.budgets, threads: model.threads)
         let progress = ProgressLine()
         progress.show("Loading …")
-        let source: any WeightSource =
-            preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(configuration)
+        let stored: any WeightSource =
+            preset == nil ? try ModelFolder.files(model.model).checkpoint() : try RandomWeights(original)
+        let source = try QuantizingSource.quantizing(stored, original, types.weights).source
         let placement = choice?.placement ?? .single(configuration)
         let network = try GLM4V(
             source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
@@ -73,7 +76,7 @@ struct BenchModelCommand: AsyncParsableCommand {
         let report = ModelBenchmarkReport(
             model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
                 ?? source.location,
-            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: dtype.rawValue,
+            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: types.name ?? dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
             devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
