@@ -58,10 +58,13 @@ let package = Package(
         // Measured speeds beside those of other programs.
         .target(
             name: "FacetComparison", dependencies: ["FacetJSON", "FacetTerminal"], swiftSettings: swiftSettings),
+        // Weights to codes and scales.
+        .target(name: "FacetQuantization", dependencies: ["FacetTensor"], swiftSettings: swiftSettings),
 
         // The model, and the engine that feeds it.
         .target(
-            name: "FacetModel", dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement"],
+            name: "FacetModel",
+            dependencies: ["FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement", "FacetQuantization"],
             swiftSettings: swiftSettings),
         .target(
             name: "FacetEngine",
@@ -149,9 +152,14 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetComparisonTests", dependencies: ["FacetComparison"], swiftSettings: swiftSettings),
+            name: "FacetQuantizationTests", dependencies: ["FacetQuantization", "FacetTensor"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetModelTests",
-            dependencies: ["FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetTensor", "FacetTestSupport"],
+            dependencies: [
+                "FacetModel", "FacetCheckpoint", "FacetPlacement", "FacetQuantization", "FacetTensor",
+                "FacetTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -47,9 +47,11 @@ public enum CheckpointError: Error, Sendable, Hashable {
     case shapeMismatch(tensor: String, expected: Shape, got: Shape, file: String)
     case unsupportedDType(tensor: String, got: SafetensorsDType, file: String)
     case misalignedTensors(tensor: String, byteCount: Int, limit: Int, file: String)
+    case unusableWeights(tensor: String, file: String, String)
     case memory(TensorError)
 
     // Writing.
+    case folderNotEmpty(path: String)
     case unwritable(file: String, operation: String, reason: String)
     case diskFull(file: String, byteCount: Int)
 }
@@ -63,7 +65,8 @@ extension CheckpointError: CustomStringConvertible {
         case .malformedIndex, .pathOutsideFolder, .missingShard, .tensorNotInShard, .tensorNotInIndex,
             .tensorInTwoFiles:
             indexDescription
-        case .missingTensor, .shapeMismatch, .unsupportedDType, .misalignedTensors, .memory, .unwritable, .diskFull:
+        case .missingTensor, .shapeMismatch, .unsupportedDType, .misalignedTensors, .unusableWeights, .memory,
+            .folderNotEmpty, .unwritable, .diskFull:
             tensorDescription
         default: fileDescription
         }
@@ -157,7 +160,9 @@ extension CheckpointError: CustomStringConvertible {
             "\(file): tensor \(tensor) does not start at a multiple of its element size, and copying it would bring "
                 + "the copies to \(byteCount) bytes, the limit is \(limit); save the file again with a current "
                 + "safetensors package, which aligns it."
+        case .unusableWeights(let tensor, let file, let reason): "\(file): tensor \(tensor): \(reason)."
         case .memory(let error): error.description
+        case .folderNotEmpty(let path): "\(path) is there already and not an empty folder; choose another place."
         case .unwritable(let file, let operation, let reason): "Cannot \(operation) \(file): \(reason)."
         case .diskFull(let file, let byteCount):
             "The disk is full after \(byteCount) bytes of \(file); free some space and try again."

@@ -1,10 +1,14 @@
 public import FacetModel
+public import FacetPlacement
 public import FacetTensor
 
 /// How to set up an engine around a checkpoint; every default suits one person asking one question at a time.
 public struct EngineOptions: Sendable, Hashable {
     /// Type of activations and cache, float32 or bfloat16; nil for the one the checkpoint was published in.
     public var dtype: DType?
+
+    /// How weights are quantized while they are loaded; nil to use them as they are stored.
+    public var quantization: PrecisionChoice?
 
     /// Whether keys and values are kept as bytes instead, with a scale per token and head.
     public var quantizesCache = false

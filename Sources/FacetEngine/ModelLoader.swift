@@ -142,17 +142,16 @@ public struct ModelLoader {
         let start = clock.now()
         progress(LoadProgress(phase: .reading, finishedByteCount: 0, totalByteCount: 0, elapsed: .zero))
         let parts = try read()
-        let configuration = parts.configuration
+        let (source, configuration) = try weights(parts)
         let dtype = try options.activationDType(configuration)
         let limits = try options.modelLimits(configuration)
         let context = try options.contextLimits(configuration, recommendedLength: parts.defaults.maximumLength)
         let memory = limits.byteCounts(configuration: configuration, dtype: dtype)
-        let residency = residency(weightByteCount: parts.checkpoint.byteCount, memory)
+        let residency = residency(weightByteCount: source.byteCount, memory)
         let prompts = try PromptBuilder(
             tokenizer: parts.tokenizer, configuration: configuration, context: context)
 
         let placement = placement ?? .single(configuration)
-        let source = parts.checkpoint
         let weights: [UnitName: UnitWeightSize]
         do {
             try placement.check(configuration, deviceCount: devices.count)
@@ -182,7 +181,7 @@ public struct ModelLoader {
 
     /// Loads the weights and takes the memory.
     private static func runner(
-        _ source: Checkpoint, _ configuration: GLM4VConfiguration, _ dtype: DType, _ limits: ModelLimits,
+        _ source: any WeightSource, _ configuration: GLM4VConfiguration, _ dtype: DType, _ limits: ModelLimits,
         _ devices: sending [any Backend], _ placement: Placement, _ demands: [DeviceDemand],
         _ residency: WeightResidency, _ total: Int, _ clock: EngineClock,
         _ progress: @escaping @Sendable (LoadProgress) -> Void
@@ -206,6 +205,15 @@ public struct ModelLoader {
             LoadProgress(
                 phase: .allocating, finishedByteCount: total, totalByteCount: total, elapsed: clock.now() - start))
         return try ModelRunner(model, limits: limits, demands: demands)
+    }
+
+    /// The weights and their recipe, quantized when the options ask for it.
+    private func weights(
+        _ parts: Parts
+    ) throws(EngineError) -> (source: any WeightSource, configuration: GLM4VConfiguration) {
+        do {
+            return try QuantizingSource.quantizing(parts.checkpoint, parts.configuration, options.quantization)
+        } catch { throw .model(error) }
     }
 
     private func read() throws(EngineError) -> Parts {

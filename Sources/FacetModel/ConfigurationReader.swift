@@ -41,6 +41,12 @@ struct ConfigurationReader {
         return ConfigurationReader(object, file: file, prefix: prefix + key + ".")
     }
 
+    /// The names of all fields, in order.
+    var keys: [String] { object.members.map(\.key) }
+
+    /// A field's name with the objects that it is in.
+    func fullName(_ key: String) -> String { prefix + key }
+
     /// A whole number within bounds.
     func integer(_ key: String, default fallback: Int? = nil, in range: ClosedRange<Int>) throws(ModelError) -> Int {
         let expected = "an integer from \(range.lowerBound) to \(range.upperBound)"

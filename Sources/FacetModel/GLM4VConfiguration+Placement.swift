@@ -25,18 +25,13 @@ extension GLM4VConfiguration {
     /// One unit of a kind: its matrices may be quantized, the rest may not.
     private func unit(_ kind: UnitKind, _ declarations: [WeightDeclaration]) -> PlacementUnit {
         let own = declarations.filter { $0.unit.kind == kind && $0.isOfFirstLayer }
-        let linears = kind.hasLinears ? own.filter { $0.role == .matrix && $0.shape.rank == 2 } : []
+        let linears = own.filter(\.isQuantizable)
         let others = own.reduce(0) { $0 + $1.shape.elementCount } - linears.reduce(0) { $0 + $1.shape.elementCount }
         let frequencies = kind == .tokenEmbedding ? rotatedDimension / 2 : 0
         return PlacementUnit(
             linears: linears.map { LinearShape(outputs: $0.shape.dimensions[0], inputs: $0.shape.dimensions[1]) },
             otherElements: others + frequencies)
     }
-}
-
-extension UnitKind {
-    /// Whether the kind's matrices are operands of products; tables of rows are not.
-    fileprivate var hasLinears: Bool { self != .patchEmbedding && self != .tokenEmbedding }
 }
 
 extension WeightDeclaration {

@@ -64,6 +64,9 @@ public struct GLM4VConfiguration: Sendable, Hashable {
     /// The vision tower.
     public let vision: VisionConfiguration
 
+    /// Which weights are quantized, and how; nil for none.
+    public internal(set) var quantization: ModelQuantization?
+
     /// Head counts of a decoder layer.
     public var attention: AttentionShape {
         AttentionShape(heads: headCount, groups: groupCount, headDimension: headDimension)
@@ -111,16 +114,16 @@ extension GLM4VConfiguration {
         endOfImageID = try Self.imageToken("eoi_token_id", reader, below: vocabularySize)
         publishedDType = try Self.dtype(reader)
         vision = try VisionConfiguration(visionReader)
+        quantization =
+            if let quantizationReader = try reader.nested("quantization_config") {
+                try ModelQuantization(quantizationReader)
+            } else { nil }
         try validate(reader)
     }
 
     private static func checkArchitecture(_ reader: ConfigurationReader) throws(ModelError) {
         guard let modelType = try reader.string("model_type") else { throw reader.missing("model_type", "\"chatglm\"") }
         guard modelType == "chatglm" else { throw .notGLM4V(file: reader.file, modelType: "\"\(modelType)\"") }
-        if let quantization = try reader.nested("quantization_config") {
-            let method = try quantization.string("quant_method") ?? "an unnamed method"
-            throw .quantized(file: reader.file, method: method)
-        }
     }
 
     /// Refuses the variants of the architecture that no published checkpoint of this model uses.
@@ -194,6 +197,13 @@ extension GLM4VConfiguration {
             positionLimit: positionLimit, normEpsilon: normEpsilon, ropeRatio: ropeRatio,
             hasProjectionBias: hasProjectionBias, hasLinearBias: hasLinearBias, eosTokenIDs: eosTokenIDs,
             padTokenID: padTokenID, beginOfImageID: beginOfImageID, endOfImageID: endOfImageID,
-            publishedDType: publishedDType, vision: vision.withLayerCount(visionLayers))
+            publishedDType: publishedDType, vision: vision.withLayerCount(visionLayers), quantization: quantization)
+    }
+
+    /// The same model with other weights quantized.
+    public func withQuantization(_ quantization: ModelQuantization?) -> GLM4VConfiguration {
+        var configuration = self
+        configuration.quantization = quantization
+        return configuration
     }
 }

@@ -11,6 +11,12 @@ public enum ModelError: Error, Sendable, Hashable {
     case textOnly(file: String)
     /// The weights are stored in a quantized form.
     case quantized(file: String, method: String)
+    /// The configuration describes quantized weights of a kind that is not implemented.
+    case unsupportedQuantization(field: String, file: String, expected: String, got: String)
+    /// A tensor of a quantized weight is missing or makes no sense.
+    case quantizedWeight(tensor: String, file: String, reason: String)
+    /// Weights that are quantized already were to be quantized.
+    case alreadyQuantized(source: String)
     /// A field that has no default is missing.
     case missingField(field: String, file: String, expected: String)
     /// A field holds something that makes no sense there.
@@ -62,8 +68,15 @@ extension ModelError: CustomStringConvertible {
         case .textOnly(let file):
             "\(file) describes a text-only GLM-4: it has no vision_config; choose the folder of a GLM-4V model."
         case .quantized(let file, let method):
-            "\(file): the weights are quantized with \(method), which is not supported; "
-                + "use the original bfloat16 checkpoint."
+            "\(file): the weights are quantized with \(method), which is not supported, only compressed-tensors is; "
+                + "use the original bfloat16 checkpoint, or quantize that with facet quantize."
+        case .unsupportedQuantization(let field, let file, let expected, let got):
+            "\(file): '\(field)' is \(got), but only \(expected) is implemented; "
+                + "use the original bfloat16 checkpoint, or quantize that with facet quantize."
+        case .quantizedWeight(let tensor, let file, let reason):
+            "\(file): '\(tensor)' \(reason); fetch the folder again, or quantize the original again."
+        case .alreadyQuantized(let source):
+            "The weights of \(source) are quantized already; give the original checkpoint."
         case .missingField(let field, let file, let expected):
             "\(file): '\(field)' is missing; it must be \(expected)."
         case .invalidField(let field, let file, let expected, let got):
@@ -76,8 +89,9 @@ extension ModelError: CustomStringConvertible {
             "\(source) holds \(Self.listed(names, "unexpected tensor")); "
                 + "config.json and the weights do not belong together."
         case .quantizedTensors(let names, let source):
-            "\(source) holds \(Self.listed(names, "tensor")) of a quantized model, which is not supported; "
-                + "use the original bfloat16 checkpoint."
+            "\(source) holds \(Self.listed(names, "tensor")) of a kind of quantization that is not "
+                + "supported or that config.json does not describe; use the original bfloat16 checkpoint, or quantize "
+                + "that with facet quantize."
         case .shapeMismatch(let tensor, let file, let expected, let got):
             "\(file): '\(tensor)' must have shape \(expected), but has \(got); "
                 + "config.json and the weights do not belong together."

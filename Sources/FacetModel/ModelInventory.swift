@@ -1,4 +1,5 @@
 public import FacetPlacement
+public import FacetQuantization
 import FacetTensor
 
 /// Which tensors a configuration calls for; found by assembling the model without any weights.
@@ -8,26 +9,39 @@ public struct ModelInventory: Sendable {
     /// Every tensor of the model, in the order in which the layers ask for them.
     public let declarations: [WeightDeclaration]
 
+    /// How the configuration says that weights are quantized, by the weight's name; those without a scheme are not.
+    public let schemes: [String: QuantizationScheme]
+
     /// Lists what a configuration calls for; reads nothing.
     public init(_ configuration: GLM4VConfiguration) throws(ModelError) {
         let survey = try WeightSurvey()
         _ = try Network(Weights(survey), configuration)
         declarations = survey.declarations
+        let quantizable = survey.declarations.filter(\.isQuantizable).map(\.name)
+        schemes = configuration.quantization?.schemes(of: quantizable) ?? [:]
     }
 
     /// Elements of all tensors.
     public var parameterCount: Int { declarations.reduce(0) { $0 + $1.shape.elementCount } }
 
-    /// The names of each unit's tensors.
-    var namesByUnit: [UnitName: [String]] {
-        Dictionary(grouping: declarations, by: \.unit).mapValues { $0.map(\.name) }
+    /// The names of each unit's tensors in a source: codes and scales in the place of weights that are quantized there.
+    func namesByUnit(in source: any WeightSource) -> [UnitName: [String]] {
+        Dictionary(grouping: declarations, by: \.unit).mapValues { $0.flatMap { names(of: $0, in: source) } }
+    }
+
+    private func names(of declaration: WeightDeclaration, in source: any WeightSource) -> [String] {
+        let names = WeightName(declaration.name)
+        guard let scheme = schemes[declaration.name], names.isQuantized(scheme, in: source) else {
+            return [declaration.name]
+        }
+        return [names.codes(scheme), names.scale]
     }
 
     /// How many bytes each unit's weights take, as they are stored in a source.
     ///
     /// Tensors that the source lacks count as nothing.
     public func weightSizes(in source: any WeightSource) -> [UnitName: UnitWeightSize] {
-        namesByUnit.mapValues { names in
+        namesByUnit(in: source).mapValues { names in
             let packing = UnitPacking(names, in: source)
             return UnitWeightSize(byteCount: packing.tensorByteCount, packedByteCount: packing.byteCount)
         }
@@ -99,17 +113,25 @@ public struct InventoryReport: Sendable {
         var parts = ModelPart.allCases.map { Part(part: $0) }
         var missing: [String] = []
         var mismatches: [ModelError] = []
+        var known = Self.ignoredNames
         for declaration in inventory.declarations {
-            guard let stored = source.stored(declaration.name) else {
-                missing.append(declaration.name)
-                continue
-            }
-            if let problem = declaration.problem(with: stored) { mismatches.append(problem) }
-            for index in parts.indices where parts[index].part == declaration.unit.part {
-                parts[index].add(stored)
+            let scheme = inventory.schemes[declaration.name]
+            let name = WeightName(declaration.name)
+            known.formUnion([declaration.name] + (scheme.map { [name.codes($0), name.scale] + name.ignored } ?? []))
+            do throws(ModelError) {
+                let weight = try StoredWeight(declaration, scheme, in: source)
+                for index in parts.indices where parts[index].part == declaration.unit.part {
+                    parts[index].add(weight, declaration.shape.elementCount)
+                }
+            } catch .missingTensors(let names, _) {
+                missing += names
+            } catch {
+                mismatches.append(error)
+                for index in parts.indices where parts[index].part == declaration.unit.part {
+                    source.stored(declaration.name).map { parts[index].add(.dense($0), $0.shape.elementCount) }
+                }
             }
         }
-        let known = Set(inventory.declarations.map(\.name)).union(Self.ignoredNames)
         let others = source.tensorNames.filter { !known.contains($0) }
         self.parts = parts
         self.missing = missing
@@ -144,10 +166,12 @@ public struct InventoryReport: Sendable {
 }
 
 extension InventoryReport.Part {
-    fileprivate mutating func add(_ stored: StoredTensor) {
-        tensorCount += 1
-        parameterCount += stored.shape.elementCount
-        byteCount += stored.byteCount
-        byteCountByDType[stored.dtypeName, default: 0] += stored.byteCount
+    fileprivate mutating func add(_ weight: StoredWeight, _ parameters: Int) {
+        parameterCount += parameters
+        for stored in weight.tensors {
+            tensorCount += 1
+            byteCount += stored.byteCount
+            byteCountByDType[stored.dtypeName, default: 0] += stored.byteCount
+        }
     }
 }

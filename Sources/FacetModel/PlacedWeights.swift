@@ -1,5 +1,6 @@
 import FacetCheckpoint
 import FacetPlacement
+import FacetQuantization
 import FacetTensor
 
 /// Binds every unit's tensors to the device that a placement gives the unit.
@@ -18,6 +19,7 @@ final class PlacedWeights: WeightBinder {
     private let devices: [any Backend]
     private let placement: Placement
     private let packings: [UnitName: UnitPacking]
+    private let schemes: [String: QuantizationScheme]
     private var loaded: [LoadedUnit] = []
     private var open: UnitName?
 
@@ -37,7 +39,8 @@ final class PlacedWeights: WeightBinder {
         self.source = source
         self.devices = devices
         self.placement = placement
-        let packings = inventory.namesByUnit.mapValues { UnitPacking($0, in: source) }
+        schemes = inventory.schemes
+        let packings = inventory.namesByUnit(in: source).mapValues { UnitPacking($0, in: source) }
         self.packings = packings
         var streamers: [UnitStreamer?] = []
         for (index, backend) in devices.enumerated() {
@@ -59,10 +62,11 @@ final class PlacedWeights: WeightBinder {
         open = unit
         let place = placement[unit]
         guard place.residency != .resident, let streamer = streamers[place.device], let packing = packings[unit]
-        else { return [WeightLoader(source, onto: devices[place.device])] }
+        else { return [WeightLoader(source, onto: devices[place.device], schemes: schemes)] }
+        try checkScales(packing)
         streamer.add(unit, try streamedWeights(unit, packing))
         return (0..<UnitStreamer.bufferCount).map { slot in
-            StagedBinder(source, slot: slot, packing: packing, streamer: streamer)
+            StagedBinder(source, slot: slot, packing: packing, streamer: streamer, schemes: schemes)
         }
     }
 
@@ -98,6 +102,13 @@ final class PlacedWeights: WeightBinder {
         loaded.append(
             LoadedUnit(
                 unit: unit, device: device, event: event, byteCount: byteCount, deviceByteCount: before + byteCount))
+    }
+
+    /// Checks the scales of a streamed unit, whose tensors no backend binds.
+    private func checkScales(_ packing: UnitPacking) throws(ModelError) {
+        for (name, _) in packing.tensors where name.hasSuffix(WeightName.scaleSuffix) {
+            try WeightName.checkScales(name, in: source)
+        }
     }
 
     /// The bytes of a streamed unit: in memory of the host, or where the source has them.
@@ -145,8 +156,13 @@ private final class StagedBinder: WeightBinder {
     private let slot: Int
     private let packing: UnitPacking
     private let streamer: UnitStreamer
+    private let schemes: [String: QuantizationScheme]
 
-    init(_ source: any WeightSource, slot: Int, packing: UnitPacking, streamer: UnitStreamer) {
+    init(
+        _ source: any WeightSource, slot: Int, packing: UnitPacking, streamer: UnitStreamer,
+        schemes: [String: QuantizationScheme]
+    ) {
+        self.schemes = schemes
         self.source = source
         self.slot = slot
         self.packing = packing
@@ -157,6 +173,12 @@ private final class StagedBinder: WeightBinder {
         _ weight: WeightDeclaration, bias: WeightDeclaration?, outputs: Int, inputs: Int
     ) throws(ModelError) -> LinearWeights {
         let summand: Tensor? = if let bias { try view(bias, as: bias.shape) } else { nil }
+        if case .quantized(let stored) = try StoredWeight(weight, schemes[weight.name], in: source) {
+            let matrix = stored.matrix(
+                codes: try view(stored.names.codes(stored.scheme), stored.codes),
+                scales: try view(stored.names.scale, stored.scales))
+            return LinearWeights(quantized: matrix, bias: summand)
+        }
         return LinearWeights(
             weight: try view(weight, as: [outputs, inputs]), bias: summand, outputs: outputs, inputs: inputs)
     }
@@ -166,6 +188,13 @@ private final class StagedBinder: WeightBinder {
     }
 
     func alternatives(for unit: UnitName) -> [any WeightBinder] { [self] }
+
+    private func view(_ name: String, _ stored: StoredTensor) throws(ModelError) -> Tensor {
+        guard let dtype = stored.dtype, let range = packing.range(of: name) else {
+            throw .missingTensors(names: [name], source: source.location)
+        }
+        return streamer.view(slot, range, shape: stored.shape, dtype: dtype)
+    }
 
     private func view(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
         guard let stored = source.stored(declaration.name), let range = packing.range(of: declaration.name) else {

@@ -1,23 +1,34 @@
 import FacetCheckpoint
 package import FacetPlacement
+package import FacetQuantization
 package import FacetTensor
 
 /// Binds declared tensors from a source to a backend, each checked for name, shape and dtype.
 package final class WeightLoader: WeightBinder {
     private let source: any WeightSource
     private let backend: any Backend
+    private let schemes: [String: QuantizationScheme]
 
     /// Loads from `source` onto the device of `backend`.
-    package init(_ source: any WeightSource, onto backend: any Backend) {
+    ///
+    /// - Parameter schemes: how weights are quantized, by their names (`ModelInventory.schemes`).
+    package init(
+        _ source: any WeightSource, onto backend: any Backend, schemes: [String: QuantizationScheme] = [:]
+    ) {
         self.source = source
         self.backend = backend
+        self.schemes = schemes
     }
 
     package func linear(
         _ weight: WeightDeclaration, bias: WeightDeclaration?, outputs: Int, inputs: Int
     ) throws(ModelError) -> LinearWeights {
-        let matrix = try fetch(weight).reshaped([outputs, inputs])
         let summand: Tensor? = if let bias { try fetch(bias) } else { nil }
+        if case .quantized(let stored) = try StoredWeight(weight, schemes[weight.name], in: source) {
+            let matrix = try stored.matrix(from: source)
+            return try naming(weight) { () throws(TensorError) in try backend.bind(quantized: matrix, bias: summand) }
+        }
+        let matrix = try fetch(weight).reshaped([outputs, inputs])
         return try naming(weight) { () throws(TensorError) in try backend.bind(weight: matrix, bias: summand) }
     }
 

@@ -33,7 +33,7 @@ package final class WeightStream: Sendable {
     /// Prepares to follow the model's units through `source`.
     package init(_ source: any WeightSource, _ inventory: ModelInventory, _ configuration: GLM4VConfiguration) {
         self.source = source
-        names = inventory.namesByUnit
+        names = inventory.namesByUnit(in: source)
         let vision = UnitName.visionUnits(of: configuration)
         let decoder = UnitName.decoderUnits(of: configuration)
         // Pictures are followed by a prompt; each decoder step by another one. The token embedding is never read

@@ -16,7 +16,7 @@ public struct KnownCard: Sendable, Hashable {
         switch precision {
         case .bfloat16: capability >= 80
         case .float8, .float8Blocks: capability >= 89
-        case .float32, .float16, .int8, .int4: true
+        case .float32, .float16, .int8, .int8Groups, .int4: true
         }
     }
 

@@ -14,6 +14,8 @@ public enum Precision: Sendable, Hashable {
     case float8Blocks(side: Int)
     /// 1 byte, and a scale of 4 bytes per output channel.
     case int8
+    /// 1 byte, and a scale of 2 bytes per group of this many inputs.
+    case int8Groups(of: Int)
     /// Half a byte, and a scale per group of this many inputs.
     case int4(group: Int, scaleBytes: Int = 2)
 
@@ -25,8 +27,10 @@ public enum Precision: Sendable, Hashable {
         case .bfloat16, .float16: return 2 * rows * columns
         case .float8, .int8: return rows * columns + 4 * rows
         case .float8Blocks(let side): return rows * columns + 4 * rows.dividedUp(by: side) * columns.dividedUp(by: side)
+        case .int8Groups(let size): return rows * columns + 2 * rows * columns.dividedUp(by: size)
         case .int4(let group, let scaleBytes):
-            return rows * columns.dividedUp(by: 2) + scaleBytes * rows * columns.dividedUp(by: group)
+            // Eight elements share a word of 4 bytes.
+            return 4 * rows * columns.dividedUp(by: 8) + scaleBytes * rows * columns.dividedUp(by: group)
         }
     }
 
@@ -37,7 +41,7 @@ public enum Precision: Sendable, Hashable {
     public var isQuantized: Bool {
         switch self {
         case .float32, .bfloat16, .float16: false
-        case .float8, .float8Blocks, .int8, .int4: true
+        case .float8, .float8Blocks, .int8, .int8Groups, .int4: true
         }
     }
 }
@@ -51,6 +55,7 @@ extension Precision: CustomStringConvertible {
         case .float8: "fp8"
         case .float8Blocks(let side): "fp8 (blocks of \(side))"
         case .int8: "int8"
+        case .int8Groups(let size): "int8 (groups of \(size))"
         case .int4(let group, _): "int4 (groups of \(group))"
         }
     }

@@ -53,12 +53,17 @@ package struct ModelCases {
 
     /// Runs every case on several devices.
     ///
-    /// - Parameter quantizesCache: whether keys and values are kept as bytes; the tolerances do not allow for it.
+    /// - Parameters:
+    ///   - quantization: how weights are quantized first; nil for not at all.
+    ///   - quantizesCache: whether keys and values are kept as bytes; the tolerances do not allow for it.
     package func run(
-        dtype: DType, on devices: [any Backend], placement: Placement, quantizesCache: Bool = false
+        dtype: DType, on devices: [any Backend], placement: Placement, quantization: PrecisionChoice? = nil,
+        quantizesCache: Bool = false
     ) throws -> [CaseResult] {
+        let weights = try QuantizingSource.quantizing(checkpoint, configuration, quantization)
         let model = try GLM4V(
-            source: checkpoint, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
+            source: weights.source, configuration: weights.configuration, dtype: dtype, devices: devices,
+            placement: placement)
         var results: [CaseResult] = []
         for modelCase in cases {
             let run = ModelCaseRun(

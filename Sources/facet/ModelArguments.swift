@@ -15,7 +15,11 @@ struct ModelArguments: ParsableArguments {
             "Checkpoint folder, such as glm-4v-9b; the embedded demo model without it.", valueName: "dir"))
     var model: String?
 
-    @Option(help: ArgumentHelp("float32 or bfloat16; what the checkpoint says without it.", valueName: "type"))
+    @Option(
+        help: ArgumentHelp(
+            "float32 or bfloat16, or int8, int4 or fp8 to quantize while loading, also by part: "
+                + "'vision=int8,decoder=int4'; what the checkpoint says without it.",
+            valueName: "type"))
     var dtype: String?
 
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
@@ -42,7 +46,8 @@ struct ModelArguments: ParsableArguments {
     func load(_ progress: ProgressLine) async throws -> Loaded {
         let files = ModelFolder.files(model)
         var options = EngineOptions()
-        options.dtype = try ModelFolder.dtype(dtype)
+        let types = try TypeOption(dtype)
+        (options.dtype, options.quantization) = (types.activations, types.weights)
         options.contextTokens = context
         options.quantizesCache = try cache.quantizes()
         let choice = try deviceChoice(files, options)
@@ -63,7 +68,8 @@ struct ModelArguments: ParsableArguments {
     private func deviceChoice(_ files: ModelFiles, _ options: EngineOptions) throws -> DeviceChoice? {
         guard device.isGiven else { return nil }
         _ = try files.checkpoint()
-        let configuration = try GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName))
+        var configuration = try GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName))
+        if let choice = options.quantization { configuration = try configuration.quantized(choice) ?? configuration }
         return try device.choice(
             configuration, dtype: try options.activationDType(configuration),
             limits: try options.modelLimits(configuration))
@@ -84,19 +90,6 @@ enum ModelFolder {
     /// The files of a folder, or of the embedded demo model when none is named.
     static func files(_ folder: String?) -> ModelFiles {
         folder.map { ModelFiles(folder: FilePath.expanded($0)) } ?? DemoModel.files
-    }
-
-    /// A dtype by its name.
-    ///
-    /// - Throws: `CommandError.invalidOption`.
-    static func dtype(_ name: String?) throws -> DType? {
-        guard let name, name != "auto" else { return nil }
-        let aliases = ["bf16": DType.bfloat16, "fp32": .float32, "f32": .float32]
-        guard let dtype = aliases[name] ?? DType(rawValue: name), [.float32, .bfloat16].contains(dtype) else {
-            throw CommandError.invalidOption(
-                name: "--dtype", expected: "auto, float32 or bfloat16", got: "'\(name)'")
-        }
-        return dtype
     }
 
     /// The tokenizer of a model.

@@ -19,7 +19,7 @@ struct VerifyCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("float32, bfloat16, or all.", valueName: "type"))
+    @Option(help: ArgumentHelp("float32, bfloat16, all, or int8, int4 or fp8 to quantize first.", valueName: "type"))
     var dtype = "all"
 
     @Option(help: ArgumentHelp("Checkpoint folder that is asked the questions.", valueName: "dir"))
@@ -57,7 +57,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let dtypes = dtype == "all" ? [DType.float32, .bfloat16] : [try ModelFolder.dtype(dtype) ?? .float32]
+        let types = dtype == "all" ? [try TypeOption("float32"), try TypeOption("bfloat16")] : [try TypeOption(dtype)]
         let quantizesCache = try cache.quantizes()
         var entries: [Entry] = []
         var accuracies: [AccuracyReport] = []
@@ -72,31 +72,35 @@ struct VerifyCommand: AsyncParsableCommand {
             }
             for folder in found.checkpoints {
                 let cases = try ModelCases(directory: folder)
-                for dtype in dtypes {
+                for type in types {
+                    let dtype = type.activations ?? .float32
+                    let recipe = try type.weights.flatMap { try cases.recipe.quantized($0) } ?? cases.recipe
                     var limits = ModelLimits(configuration: cases.recipe)
                     limits.quantizesCache = quantizesCache
-                    let choice = try device.choice(cases.recipe, dtype: dtype, limits: limits)
+                    let choice = try device.choice(recipe, dtype: dtype, limits: limits)
                     let backends = try Backends.devices(choice?.budgets, threads: threads)
                     let placement = choice?.placement ?? .single(cases.recipe)
                     entries += try cases.run(
-                        dtype: dtype, on: backends, placement: placement, quantizesCache: quantizesCache
-                    ).map { Entry(dtype: dtype.rawValue, result: $0) }
+                        dtype: dtype, on: backends, placement: placement, quantization: type.weights,
+                        quantizesCache: quantizesCache
+                    ).map { Entry(dtype: type.name ?? dtype.rawValue, result: $0) }
                 }
             }
             for folder in found.accuracies {
                 let cases = try AccuracyCases(directory: folder)
-                for dtype in dtypes { accuracies.append(try await score(cases, dtype)) }
+                for type in types { accuracies.append(try await score(cases, type)) }
             }
         }
         try report(entries, accuracies)
     }
 
-    private func score(_ cases: AccuracyCases, _ dtype: DType) async throws -> AccuracyReport {
+    private func score(_ cases: AccuracyCases, _ type: TypeOption) async throws -> AccuracyReport {
         var options = EngineOptions()
-        options.dtype = dtype
+        (options.dtype, options.quantization) = (type.activations, type.weights)
         options.quantizesCache = try cache.quantizes()
         let loader = ModelLoader(ModelFolder.files(model), options: options)
-        return try await cases.run(try loader.load(onto: Backends.cpu(threads: threads)), dtype: dtype.rawValue)
+        let name = type.name ?? "auto"
+        return try await cases.run(try loader.load(onto: Backends.cpu(threads: threads)), dtype: name)
     }
 
     private func report(_ entries: [Entry], _ accuracies: [AccuracyReport]) throws {

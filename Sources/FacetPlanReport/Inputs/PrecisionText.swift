@@ -54,6 +54,6 @@ public enum PrecisionText {
         ("float32", .float32), ("fp32", .float32), ("f32", .float32), ("bfloat16", .bfloat16), ("bf16", .bfloat16),
         ("float16", .float16), ("fp16", .float16), ("f16", .float16), ("half", .float16), ("fp8", .float8),
         ("float8", .float8), ("fp8-blocks", .float8Blocks(side: 128)), ("int8", .int8),
-        ("int4", .int4(group: 64)), ("int4-128", .int4(group: 128)),
+        ("int8-128", .int8Groups(of: 128)), ("int4", .int4(group: 64)), ("int4-128", .int4(group: 128)),
     ]
 }

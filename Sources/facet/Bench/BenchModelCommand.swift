@@ -57,15 +57,18 @@ struct BenchModelCommand: AsyncParsableCommand {
     func run() async throws {
         try validateSizes()
         let peers = try comparison.figures()
-        let configuration = try chosenConfiguration()
-        let dtype = try ModelFolder.dtype(model.dtype) ?? configuration.publishedDType
+        let original = try chosenConfiguration()
+        let types = try TypeOption(model.dtype)
+        let configuration = try types.weights.flatMap { try original.quantized($0) } ?? original
+        let dtype = types.activations ?? configuration.publishedDType
         let sizes = try modelLimits(configuration)
         let choice = try model.device.choice(configuration, dtype: dtype, limits: sizes)
         let devices = try Backends.devices(choice?.budgets, threads: model.threads)
         let progress = ProgressLine()
         progress.show("Loading …")
-        let source: any WeightSource =
-            isRandom ? try RandomWeights(configuration) : try ModelFolder.files(model.model).checkpoint()
+        let stored: any WeightSource =
+            isRandom ? try RandomWeights(original) : try ModelFolder.files(model.model).checkpoint()
+        let source = try QuantizingSource.quantizing(stored, original, types.weights).source
         let placement = choice?.placement ?? .single(configuration)
         let network = try GLM4V(
             source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
@@ -93,7 +96,7 @@ struct BenchModelCommand: AsyncParsableCommand {
         let work = try ModelWork(configuration, weightSizes, dtype: dtype, threads: threads, limits: machineLimits)
         var report = ModelBenchmarkReport(
             model: name(configuration) ?? source.location,
-            processor: CPUFeatures().modelName, threads: threads, dtype: dtype.rawValue,
+            processor: CPUFeatures().modelName, threads: threads, dtype: types.name ?? dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
             peakMemoryByteCount: peakMemory, devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
         report.figures = work.figures(benchmark, promptTokens: promptTokens, newTokens: newTokens, requests: requests)

@@ -50,7 +50,7 @@ struct DeviceArguments: ParsableArguments {
         let modules = try ModelInventory(configuration).moduleNames
         let machine = PlanMachine.processors(budgets: budgets, availableByteCount: Self.availableByteCount)
         var request = PlanRequest(
-            model: try configuration.modelDescription(), precision: PrecisionChoice(Self.precision(configuration)),
+            model: try configuration.modelDescription(), precision: try configuration.storedPrecision(),
             workload: Self.workload(configuration, limits), machine: machine.machine, objective: objective,
             memory: EngineMemory(configuration, dtype: dtype, limits: limits))
         // A list of devices is a contract: every one is used, unless as few as possible are wanted.
@@ -80,15 +80,6 @@ struct DeviceArguments: ParsableArguments {
     private static let deviceLimit = Planner.deviceLimit
 
     private static var availableByteCount: Int { SystemMemory.availableByteCount() ?? 1 << 40 }
-
-    /// How the checkpoint's weights are stored.
-    private static func precision(_ configuration: GLM4VConfiguration) -> Precision {
-        switch configuration.publishedDType {
-        case .float32: .float32
-        case .float16: .float16
-        default: .bfloat16
-        }
-    }
 
     /// One conversation about one picture; the memory model takes the sizes from the engine's own limits.
     private static func workload(_ configuration: GLM4VConfiguration, _ limits: ModelLimits) -> Workload {

@@ -75,7 +75,7 @@ struct PlanWorkloadArguments: ParsableArguments {
             case .float16: .float16
             default: .bfloat16
             }
-        guard let dtype else { return PrecisionChoice(published) }
+        guard let dtype else { return try configuration.storedPrecision() }
         return try PrecisionText.parse(dtype, fallback: published)
     }
 
