@@ -41,7 +41,7 @@ import Testing
         let own = try figures(["--config", recipe, "--no-image"])
         var peer = try #require(own.first)
         peer["program"] = "other"
-        peer["median"] = 1e-3
+        peer["median"] = try #require(peer["median"] as? Double) / 1000
         var stranger = peer
         stranger["size"] = "17 tokens"
         let lines = try [peer, stranger].map { try JSONSerialization.data(withJSONObject: $0) }

@@ -19,9 +19,9 @@ import Testing
             peers: [figure("llama.cpp", 400), figure("pytorch", 9.25, size: "8 tokens")])
         #expect(
             comparison.text == """
-                work     size        weights             ours  of limit  llama.cpp  ratio  pytorch  ratio
-                prefill  512 tokens  bfloat16    600 tokens/s      75 %        400  ×1.50        –
-                prefill  8 tokens    bfloat16   5.50 tokens/s         –          –            9.25  ×0.59
+                work     size        weights            ours  of limit  llama.cpp  ratio  pytorch  ratio
+                prefill  512 tokens  bfloat16   600 tokens/s      75 %        400  ×1.50        –
+                prefill  8 tokens    bfloat16  5.50 tokens/s         –          –            9.25  ×0.59
 
                 """)
     }
