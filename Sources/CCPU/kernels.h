@@ -9,6 +9,7 @@
 // number of cache lines, because rows of a power-of-two length would compete for the same few cache sets.
 #pragma once
 #include "CCPU.h"
+#include "packed.h"
 
 enum {
     cc_panel_width = 16,
@@ -57,6 +58,7 @@ typedef struct cc_kernels {
     // y = epilogue(sums + bias); bias may be null.
     void (*finish)(const float *sums, const float *bias, int epilogue, void *y, int type, ptrdiff_t count);
     int (*has_non_finite)(const void *x, int type, ptrdiff_t count);
+    cc_packed_kernels packed;
 
     // Multiply-adds in registers, for measuring the peak; return the FLOP done.
     double (*spin_f32)(long turns);
