@@ -20,7 +20,8 @@ int cc_isa_supported(int isa) {
     case CC_ISA_AVX512:
         return avx512;
     case CC_ISA_AVX512_BF16:
-        return avx512 && __builtin_cpu_supports("avx512bf16");
+        // Every processor with the first has the second.
+        return avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
     }
 #endif
     return 0;

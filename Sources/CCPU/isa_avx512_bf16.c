@@ -1,4 +1,4 @@
-// Kernels for AVX-512 with the bfloat16 pair-dot.
+// Kernels for AVX-512 with the bfloat16 pair-dot and the dot of bytes (VNNI).
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
@@ -11,7 +11,9 @@
 #define HIDE(v) __asm__ volatile("" : "+v"(v))
 
 #pragma clang attribute push(                                                                                         \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"))), apply_to = function)
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni"))), apply_to = function)
+#include "packed_bf16.h"
+#include "packed_int.h"
 #include "product_bf16.h"
 #include "spin.h"
 

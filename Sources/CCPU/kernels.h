@@ -9,6 +9,7 @@
 // number of cache lines, because rows of a power-of-two length would compete for the same few cache sets.
 #pragma once
 #include "CCPU.h"
+#include "packed.h"
 
 enum {
     cc_panel_width = 16,
@@ -93,6 +94,7 @@ typedef struct cc_kernels {
     void (*finish_panel)(void *const *rows, int type, const float *output, const float *total, ptrdiff_t first,
                          ptrdiff_t columns);
     int (*has_non_finite)(const void *x, int type, ptrdiff_t count);
+    cc_packed_kernels packed;
 
     // Multiply-adds in registers, for measuring the peak; return the FLOP done.
     double (*spin_f32)(long turns);

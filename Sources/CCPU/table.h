@@ -2,6 +2,8 @@
 #pragma once
 #include "dequantize.h"
 #include "lanes.h"
+#include "packed_f32.h"
+#include "packed_pack.h"
 #include "spin.h"
 
 const cc_kernels CC_TABLE = {
@@ -28,6 +30,26 @@ const cc_kernels CC_TABLE = {
              .dot_rows = dot_rows_bf16},
     .spin_bf16 = spin_bf16,
 #endif
+    .packed = {.f32 = {.per_word = 1,
+                       .row_words = cc_row_words,
+                       .fill_row = fill_packed_row_f32,
+                       .expand = expand_f32,
+                       .direct = direct_f32,
+                       .multiply = multiply_packed_f32},
+#ifdef CC_HAS_BF16_DOT
+               .bf16 = {.per_word = 2,
+                        .row_words = cc_row_words,
+                        .fill_row = fill_packed_row_bf16,
+                        .expand = expand_bf16,
+                        .direct = direct_bf16,
+                        .multiply = multiply_packed_bf16},
+               .int8 = {.per_word = 4,
+                        .row_words = cc_quantized_row_words,
+                        .fill_row = quantize_row,
+                        .direct = direct_int,
+                        .multiply = multiply_packed_int},
+#endif
+               .transpose_words = transpose_words},
     .widen = widen,
     .narrow = narrow,
     .dequantize = dequantize,

@@ -31,6 +31,19 @@ enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF
 /// What a product does with its float32 sums before it stores them.
 enum { CC_STORE = 0, CC_GELU = 1, CC_ADD = 2 };
 
+/// Epilogue of `cc_linear_packed` alone: `y = silu(first half of the columns) · second half`.
+enum { CC_GATED_SILU = 3 };
+
+/// What a packed matrix stores of each weight; the layouts stand in packed.h.
+enum {
+    CC_PACKED_F32 = 0,
+    CC_PACKED_F16 = 1,
+    CC_PACKED_BF16 = 2,
+    CC_PACKED_FP8 = 3,  // e4m3fn, one scale a row
+    CC_PACKED_INT8 = 4, // one scale a row, or a group of 64 or 128 of a row
+    CC_PACKED_INT4 = 5, // codes -8..7, one scale a group of 64 or 128 of a row
+};
+
 typedef struct cc_engine cc_engine;
 
 // MARK: The machine
@@ -80,6 +93,45 @@ void cc_linear_quantized(cc_engine *engine, const void *x, int x_type, ptrdiff_t
 
 /// Largest number of rows that takes the single-row path of `cc_linear`.
 ptrdiff_t cc_few_rows(void);
+
+// MARK: Packed matrices
+
+/// A weight matrix `[outputs, inputs]` laid out for products.
+typedef struct cc_packed {
+    int format;
+    /// Whether the second half of the outputs is multiplied with SiLU of the first; `outputs` is even then.
+    int gated;
+    ptrdiff_t outputs;
+    ptrdiff_t inputs;
+    /// Elements of a row that share a scale: 64 or 128, or 0 for one scale a row (float formats: 0).
+    ptrdiff_t group;
+    /// `cc_packed_bytes` bytes, aligned to 64.
+    void *panels;
+} cc_packed;
+
+/// Outputs that are packed together: ranges of `cc_pack` start at multiples of it.
+ptrdiff_t cc_packed_step(void);
+
+/// Bytes of a packed matrix.
+ptrdiff_t cc_packed_bytes(int format, int gated, ptrdiff_t outputs, ptrdiff_t inputs, ptrdiff_t group);
+
+/// Packs the outputs from `first` to `first + count`.
+///
+/// The range starts at a multiple of `cc_packed_step` outputs and ends at one, or at the end of the outputs. In a gated
+/// matrix both are counted within a half, and the end of the first half ends a range, or is passed over inside it.
+///
+/// - rows: the first row of the range. Float formats: `[count, inputs]` of `row_type`. fp8 and int8: bytes
+///   `[count, inputs]`. int4: bytes `[count, ceil(inputs / 2)]`, the even element in the low half, code + 8.
+/// - scales: float32 `[count, groups]`, one group where `group` is 0; null for float formats.
+void cc_pack(cc_engine *engine, cc_packed matrix, ptrdiff_t first, ptrdiff_t count, const void *rows, int row_type,
+             const float *scales);
+
+/// `y = epilogue(x · weightᵀ + bias)`; y has `outputs` columns, or half as many for `CC_GATED_SILU`, which a matrix
+/// takes if it was packed for it, and then it takes no other.
+///
+/// bfloat16 rows meet int8 and int4 weights as int8, quantized by group, where the processor multiplies bytes.
+void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, cc_packed matrix, const void *bias,
+                      int bias_type, int epilogue, void *y, int y_type);
 
 void cc_rms_norm(cc_engine *engine, const void *x, int type, ptrdiff_t rows, ptrdiff_t width, const void *weight,
                  int weight_type, float epsilon, void *y);

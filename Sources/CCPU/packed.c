@@ -1,0 +1,214 @@
+// The driver of products with packed weights: y = epilogue(x · weightᵀ + bias).
+//
+// The rows of x are written to `shared` first, as words in blocks of the depth: [block][row][row_words]. Then every task
+// multiplies some of them with some columns of panels, one block of panels at a time:
+//
+//     few rows   a task is a stretch of memory: one panel after the other, from its first byte to its last
+//     many rows  a task is a chunk of rows and a block of four panels, of which one block of the depth at a time is
+//                expanded into scratch (if the kernel does not take it as it is) and meets all rows of the chunk
+//
+// Each element's sum runs over the depth in one order whatever the tiling, so neither threads nor the number of rows
+// change it. Layouts: packed.h.
+#include "engine.h"
+
+#include <string.h>
+
+enum {
+    few_rows = 14,
+    panels_per_block = 4,
+    columns_per_block = panels_per_block * cc_packed_width,
+    expanded_bytes = panels_per_block * cc_block_words * cc_packed_width * 4,
+    largest_chunk = 1008, // rows; a multiple of every tile height
+    smallest_chunk = 84,
+    rows_per_fill_task = 16,
+    bytes_per_task = 1 << 18,
+};
+
+typedef struct packed_product {
+    const cc_engine *engine;
+    const cc_packed_path *path;
+    cc_packed matrix;
+    ptrdiff_t panels, panel_bytes, words; // words of the path along the depth
+    int ratio;                            // elements per word of the matrix / elements per word of the path
+    const char *x;
+    int x_type;
+    ptrdiff_t rows; // of the part that fits `shared`
+    const char *bias;
+    int bias_type;
+    int epilogue;
+    char *y;
+    int y_type;
+
+    ptrdiff_t depth_blocks;
+    ptrdiff_t chunk, chunks;     // rows of one task
+    ptrdiff_t block, per_task;   // panels that meet the same rows; panels of one task
+} packed_product;
+
+static char *row_at(const packed_product *p, ptrdiff_t block, ptrdiff_t row) {
+    return p->engine->shared + (block * p->rows + row) * p->path->row_words * 4;
+}
+
+static void fill_task(void *context, ptrdiff_t task, int thread) {
+    (void)thread;
+    const packed_product *p = context;
+    ptrdiff_t first = task * rows_per_fill_task, end = cc_min(first + rows_per_fill_task, p->rows);
+    ptrdiff_t size = cc_element_bytes(p->x_type), depth = (ptrdiff_t)cc_block_words * p->path->per_word;
+    ptrdiff_t group = p->matrix.group ? p->matrix.group : 128;
+    int offset = p->matrix.format == CC_PACKED_INT4 ? 8 : 128;
+    for (ptrdiff_t row = first; row < end; row++)
+        for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
+            ptrdiff_t k = block * depth;
+            p->path->fill_row(row_at(p, block, row), p->x + (row * p->matrix.inputs + k) * size, p->x_type,
+                              cc_min(depth, p->matrix.inputs - k), group, offset);
+        }
+}
+
+// MARK: Sums
+
+// A block of panels times a chunk of rows, over the whole depth.
+static void sum_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
+                      char *expanded, float *sums) {
+    int direct = p->path->direct(p->matrix.format, rows);
+    for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
+        ptrdiff_t word = block * cc_block_words, words = cc_min(cc_block_words, p->words - word);
+        cc_panel panels[panels_per_block];
+        for (ptrdiff_t i = 0; i < count; i++) {
+            panels[i] = (cc_panel){.format = p->matrix.format,
+                                   .group_words = p->matrix.group / 4,
+                                   .start = (const char *)p->matrix.panels + (first + i) * p->panel_bytes,
+                                   .first = word / p->ratio,
+                                   .words = cc_ceil_div(words, p->ratio)};
+            if (direct)
+                continue;
+            char *to = expanded + i * cc_block_words * cc_packed_width * 4;
+            p->path->expand(to, panels[i]);
+            panels[i] = (cc_panel){.format = p->path->per_word == 1 ? CC_PACKED_F32 : CC_PACKED_BF16,
+                                   .start = to,
+                                   .words = words};
+        }
+        for (ptrdiff_t tile = 0; tile < rows; tile += few_rows)
+            for (ptrdiff_t i = 0; i < count; i++)
+                p->path->multiply(row_at(p, block, row + tile), cc_min(few_rows, rows - tile), panels[i],
+                                  sums + tile * columns_per_block + i * cc_packed_width, columns_per_block, block > 0);
+    }
+}
+
+// MARK: Results
+
+static void scale_columns(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t rows, float *sums) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const float *scales = (const float *)((const char *)p->matrix.panels + (first + i) * p->panel_bytes);
+        for (ptrdiff_t row = 0; row < rows; row++)
+            for (int column = 0; column < cc_packed_width; column++)
+                sums[row * columns_per_block + i * cc_packed_width + column] *= scales[column];
+    }
+}
+
+static void finish_gated(const packed_product *p, const float *bias, ptrdiff_t panel, ptrdiff_t row, float *sums) {
+    const cc_kernels *kernels = p->engine->kernels;
+    cc_panel_columns columns = cc_packed_columns(1, p->matrix.outputs, panel);
+    if (bias)
+        kernels->add(sums, bias, 2 * cc_packed_width);
+    kernels->gated_silu(sums, sums + cc_packed_width, cc_packed_width);
+    char *y = p->y + (row * (p->matrix.outputs / 2) + columns.place) * cc_element_bytes(p->y_type);
+    kernels->finish(sums, NULL, CC_STORE, y, p->y_type, columns.count);
+}
+
+// Stores a block of sums.
+static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
+                         float *sums) {
+    const cc_kernels *kernels = p->engine->kernels;
+    float space[columns_per_block] = {0}, *bias = p->bias ? space : NULL;
+    ptrdiff_t width = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        cc_panel_columns columns = cc_packed_columns(p->matrix.gated, p->matrix.outputs, first + i);
+        width += columns.count;
+        if (bias)
+            kernels->widen(bias + i * cc_packed_width, p->bias + columns.first * cc_element_bytes(p->bias_type),
+                           p->bias_type, columns.count);
+    }
+    if (p->matrix.format == CC_PACKED_FP8)
+        scale_columns(p, first, count, rows, sums);
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        float *from = sums + i * columns_per_block;
+        if (p->matrix.gated) {
+            for (ptrdiff_t panel = 0; panel < count; panel += 2)
+                finish_gated(p, bias ? bias + panel * cc_packed_width : NULL, first + panel, row + i,
+                             from + panel * cc_packed_width);
+        } else {
+            char *y = p->y + ((row + i) * p->matrix.outputs + first * cc_packed_width) * cc_element_bytes(p->y_type);
+            kernels->finish(from, bias, p->epilogue, y, p->y_type, width);
+        }
+    }
+}
+
+static void multiply_task(void *context, ptrdiff_t task, int thread) {
+    const packed_product *p = context;
+    ptrdiff_t first = task / p->chunks * p->per_task, end = cc_min(first + p->per_task, p->panels);
+    ptrdiff_t row = task % p->chunks * p->chunk, rows = cc_min(p->chunk, p->rows - row);
+    char *expanded = cc_scratch(p->engine, thread);
+    float *sums = (float *)(expanded + expanded_bytes);
+    for (ptrdiff_t panel = first; panel < end; panel += p->block) {
+        ptrdiff_t count = cc_min(p->block, end - panel);
+        sum_block(p, panel, count, row, rows, expanded, sums);
+        finish_block(p, panel, count, row, rows, sums);
+    }
+}
+
+// MARK: Tasks
+
+// Few rows: long stretches of memory, but several for each thread, as others may delay one. Many rows: large chunks read
+// the panels less often, small ones keep every thread busy to the end.
+static void choose_tasks(packed_product *p) {
+    ptrdiff_t pair = p->matrix.gated ? 2 : 1;
+    if (p->rows <= few_rows) {
+        p->block = pair;
+        p->chunk = p->rows;
+        p->per_task = cc_max(1, bytes_per_task / (p->panel_bytes * pair)) * pair;
+    } else {
+        p->block = p->per_task = panels_per_block;
+        ptrdiff_t wanted = cc_ceil_div(8 * p->engine->threads, cc_ceil_div(p->panels, p->block));
+        ptrdiff_t chunk = cc_ceil_div(p->rows, cc_max(wanted, cc_ceil_div(p->rows, largest_chunk)));
+        p->chunk = cc_ceil_div(chunk, smallest_chunk) * smallest_chunk;
+    }
+    p->chunks = cc_ceil_div(p->rows, p->chunk);
+}
+
+static const cc_packed_path *choose_path(const cc_packed_kernels *kernels, int x_type, int format) {
+    if (x_type == CC_BF16 && format >= CC_PACKED_INT8 && kernels->int8.per_word)
+        return &kernels->int8;
+    if (x_type == CC_BF16 && (format == CC_PACKED_BF16 || format == CC_PACKED_FP8) && kernels->bf16.per_word)
+        return &kernels->bf16;
+    return &kernels->f32;
+}
+
+void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, cc_packed matrix, const void *bias,
+                      int bias_type, int epilogue, void *y, int y_type) {
+    const cc_packed_path *path = choose_path(&engine->kernels->packed, x_type, matrix.format);
+    packed_product p = {.engine = engine,
+                        .path = path,
+                        .matrix = matrix,
+                        .panels = cc_packed_panels(matrix.gated, matrix.outputs),
+                        .panel_bytes = cc_packed_panel_bytes(matrix.format, matrix.inputs, matrix.group),
+                        .words = cc_ceil_div(matrix.inputs, path->per_word),
+                        .ratio = cc_packed_per_word(matrix.format) / path->per_word,
+                        .x_type = x_type,
+                        .bias = bias,
+                        .bias_type = bias_type,
+                        .epilogue = epilogue,
+                        .y_type = y_type};
+    if (rows <= 0 || p.panels <= 0)
+        return;
+    p.depth_blocks = cc_ceil_div(p.words, cc_block_words);
+    ptrdiff_t capacity = cc_shared_bytes / (p.depth_blocks * path->row_words * 4);
+    ptrdiff_t part = cc_ceil_div(rows, cc_ceil_div(rows, capacity));
+    ptrdiff_t y_width = matrix.gated ? matrix.outputs / 2 : matrix.outputs;
+    for (ptrdiff_t row = 0; row < rows; row += part) {
+        p.rows = cc_min(part, rows - row);
+        p.x = (const char *)x + row * matrix.inputs * cc_element_bytes(x_type);
+        p.y = (char *)y + row * y_width * cc_element_bytes(y_type);
+        choose_tasks(&p);
+        cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_per_fill_task), fill_task, &p);
+        cc_pool_run(engine->pool, cc_ceil_div(p.panels, p.per_task) * p.chunks, multiply_task, &p);
+    }
+}

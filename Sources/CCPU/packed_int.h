@@ -1,0 +1,122 @@
+// Products of rows quantized to int8 with packed int8 and int4 panels, by vpdpbusd (AVX-512 VNNI). See packed.h.
+//
+// The instruction multiplies unsigned bytes by signed ones: the weights' codes are shifted by an offset, and a group's
+// sum starts at -offset · (sum of the row's codes), which takes the shift back. Groups are summed exactly, in int32;
+// their scaled sums are added in float32.
+#pragma once
+#include "packed_f32.h"
+
+enum { scales_place = 512, corrections_place = 512 + 32 };
+
+// Writes codes, scales and corrections of a row, bfloat16; a group with a NaN or an infinity gets a NaN for its scale.
+static void quantize_row(void *row, const void *x_, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
+    (void)type; // always CC_BF16
+    const uint16_t *x = x_;
+    int8_t *codes = row;
+    float *scales = (float *)row + scales_place;
+    int32_t *corrections = (int32_t *)row + corrections_place;
+    for (ptrdiff_t start = 0; start < count; start += group, codes += group, scales++, corrections++) {
+        __m512i bits[8];
+        __m512i largest = _mm512_setzero_si512();
+        ptrdiff_t vectors = group / 16;
+        for (ptrdiff_t i = 0; i < vectors; i++) {
+            ptrdiff_t left = cc_max(0, cc_min(16, count - start - i * 16));
+            __mmask16 mask = (__mmask16)((1u << left) - 1);
+            __m256i half = _mm256_maskz_loadu_epi16(mask, x + start + i * 16);
+            bits[i] = _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+            largest = _mm512_max_epu32(largest, _mm512_and_si512(bits[i], _mm512_set1_epi32(0x7fffffff)));
+        }
+        uint32_t top = _mm512_reduce_max_epu32(largest);
+        float magnitude;
+        memcpy(&magnitude, &top, 4);
+        int finite = top < 0x7f800000u;
+        // Below 2^-100 the quotient would overflow: such numbers count as zero.
+        float factor = finite && magnitude > 0x1p-100f ? 127 / magnitude : 0;
+        __m512i sum = _mm512_setzero_si512();
+        for (ptrdiff_t i = 0; i < vectors; i++) {
+            __m512 scaled = _mm512_mul_ps(_mm512_castsi512_ps(bits[i]), _mm512_set1_ps(factor));
+            __m512i code = finite ? _mm512_cvtps_epi32(scaled) : _mm512_setzero_si512();
+            sum = _mm512_add_epi32(sum, code);
+            _mm_storeu_si128((__m128i *)(codes + i * 16), _mm512_cvtsepi32_epi8(code));
+        }
+        *scales = finite ? magnitude / 127 : NAN;
+        *corrections = -offset * _mm512_reduce_add_epi32(sum);
+    }
+}
+
+static int direct_int(int format, ptrdiff_t rows) {
+    (void)rows;
+    return format == CC_PACKED_INT8 || format == CC_PACKED_INT4;
+}
+
+// One group: `at` is the row's group, `codes` and `scales` the panel's. `height` and `int4` are constants at every call.
+INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
+                       const char *codes, const float *scales, int int4, float *sums, ptrdiff_t stride, int accumulate) {
+    __m512i sum[tile_rows][2];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++)
+        sum[r][0] = sum[r][1] = _mm512_set1_epi32(rows[r * cc_quantized_row_words + corrections_place + group]);
+    for (ptrdiff_t k = 0; k < words; k++) {
+        __m512i right[2];
+        if (int4) {
+            __builtin_prefetch(codes + k * 64 + packed_ahead, 0, 2);
+            __m512i both = _mm512_loadu_si512(codes + k * 64), low = _mm512_set1_epi8(15);
+            right[0] = _mm512_and_si512(both, low);
+            right[1] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
+        } else {
+            __builtin_prefetch(codes + k * 128 + packed_ahead, 0, 2);
+            __builtin_prefetch(codes + k * 128 + packed_ahead + 64, 0, 2);
+            right[0] = _mm512_loadu_si512(codes + k * 128);
+            right[1] = _mm512_loadu_si512(codes + k * 128 + 64);
+        }
+#pragma clang loop unroll(full)
+        for (int r = 0; r < height; r++) {
+            __m512i left = _mm512_set1_epi32(rows[r * cc_quantized_row_words + first + k]);
+            sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], right[0], left);
+            sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], right[1], left);
+        }
+    }
+    vf scale[2] = {load(scales), load(scales + LANES)};
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) {
+        float scale_of_row;
+        memcpy(&scale_of_row, rows + r * cc_quantized_row_words + scales_place + group, 4);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < 2; v++) {
+            float *to = sums + r * stride + v * LANES;
+            vf value = (vf)_mm512_cvtepi32_ps(sum[r][v]), before = accumulate ? load(to) : splat(0);
+            store(to, before + value * (scale[v] * splat(scale_of_row)));
+        }
+    }
+}
+
+// Without groups of their own, weights meet the row's groups of 128.
+INLINE ptrdiff_t words_of_group(cc_panel panel) { return panel.group_words ? panel.group_words : 32; }
+
+INLINE void multiply_int_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums, ptrdiff_t stride,
+                               int accumulate) {
+    ptrdiff_t step = words_of_group(panel);
+    for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
+        ptrdiff_t word = panel.first + first;
+        const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+        tile_group(rows, group, first, cc_min(step, panel.words - first), height, codes, scales_at(panel, word), int4,
+                   sums, stride, accumulate || first > 0);
+    }
+}
+
+static void multiply_packed_int(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+                                int accumulate) {
+    for (ptrdiff_t row = 0; row < row_count; row += tile_rows) {
+        const int32_t *left = (const int32_t *)rows + row * cc_quantized_row_words;
+        float *out = sums + row * stride;
+        ptrdiff_t height = cc_min(tile_rows, row_count - row);
+#define TILE(n) multiply_int_typed(left, n, panel, 0, out, stride, accumulate)
+        if (panel.format == CC_PACKED_INT8)
+            PACKED_HEIGHTS_3(height, TILE)
+#undef TILE
+#define TILE(n) multiply_int_typed(left, n, panel, 1, out, stride, accumulate)
+        if (panel.format == CC_PACKED_INT4)
+            PACKED_HEIGHTS_3(height, TILE)
+#undef TILE
+    }
+}
