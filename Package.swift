@@ -152,6 +152,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetComparisonTests", dependencies: ["FacetComparison"], swiftSettings: swiftSettings),
+        .testTarget(
             name: "FacetQuantizationTests", dependencies: ["FacetQuantization", "FacetTensor"],
             swiftSettings: swiftSettings),
         .testTarget(
