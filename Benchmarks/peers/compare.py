@@ -54,6 +54,9 @@ class Comparison:
         self.loads: list[float] = []
         self.start = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         self.missing: dict[str, str] = {}
+        git = ["git", "-C", str(REPOSITORY)]
+        changed = self.text([*git, "status", "--porcelain", "--", "Sources", "Package.swift"])
+        self.commit = self.text([*git, "rev-parse", "HEAD"]) + (" with changes" if changed else "")
         self.versions = {"facet": self.text([arguments.facet, "--version"]), "python": platform.python_version()}
         self.missing_peers = {}
         for program, packages in PEERS.items():
@@ -70,11 +73,9 @@ class Comparison:
         return result.stdout.strip() if result.returncode == 0 else "unknown"
 
     def report(self, rounds: int) -> dict:
-        git = ["git", "-C", str(REPOSITORY)]
-        changed = self.text([*git, "status", "--porcelain", "--", "Sources", "Package.swift"])
         return {
             "schema": "facet-comparison/1", "date": self.start, "note": self.arguments.note,
-            "commit": self.text([*git, "rev-parse", "HEAD"]) + (" with changes" if changed else ""),
+            "commit": self.commit,
             "hardware": hardware(self.limits) | {"load_average": self.loads}, "versions": self.versions,
             "rounds": rounds, "threads": self.arguments.threads, "limits": self.limits, "missing": self.missing,
             "rows": summary(self.runs),
