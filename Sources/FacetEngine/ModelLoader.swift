@@ -147,7 +147,8 @@ public struct ModelLoader {
         let limits = try options.modelLimits(configuration)
         let context = try options.contextLimits(configuration, recommendedLength: parts.defaults.maximumLength)
         let memory = limits.byteCounts(configuration: configuration, dtype: dtype)
-        let residency = residency(weightByteCount: source.byteCount, memory)
+        let countsWeights = devices.contains { $0.memoryUse?.countsWeights ?? false }
+        let residency = residency(weightByteCount: source.byteCount, memory, countsWeights: countsWeights)
         let prompts = try PromptBuilder(
             tokenizer: parts.tokenizer, configuration: configuration, context: context)
 
@@ -265,10 +266,16 @@ public struct ModelLoader {
         }
     }
 
-    private func residency(weightByteCount: Int, _ memory: [MemoryTerm]) -> WeightResidency {
+    private func residency(
+        weightByteCount: Int, _ memory: [MemoryTerm], countsWeights: Bool
+    ) -> WeightResidency {
         if let residency = options.residency { return residency }
         guard let available = SystemMemory.availableByteCount() else { return .mapped }
         let taken = memory.reduce(0) { $0 + $1.byteCount }
-        return .automatic(weightByteCount: weightByteCount, memoryByteCount: available - taken)
+        let automatic = WeightResidency.automatic(
+            weightByteCount: weightByteCount, memoryByteCount: available - taken)
+        // Where budgets count the weights they stay as they are stored, on all devices alike: no division of the model
+        // changes an answer.
+        return countsWeights && automatic == .packed ? .mapped : automatic
     }
 }

@@ -70,7 +70,8 @@ public struct GLM4V {
         try InventoryReport(inventory, source).check()
         do {
             let weights = try PlacedWeights(
-                source, inventory, configuration, devices: devices, placement: placement)
+                source, inventory, configuration, devices: devices, placement: placement,
+                packs: residency == .packed)
             network = try Network(Weights(weights), configuration)
             rotary = try Self.rotaryTables(configuration, devices, placement)
             try weights.finish(progress)

@@ -20,6 +20,8 @@ final class PlacedWeights: WeightBinder {
     private let placement: Placement
     private let packings: [UnitName: UnitPacking]
     private let schemes: [String: QuantizationScheme]
+    private let packs: Bool
+    private let next: [UnitName: UnitName]
     private var loaded: [LoadedUnit] = []
     private var open: UnitName?
 
@@ -34,9 +36,12 @@ final class PlacedWeights: WeightBinder {
 
     init(
         _ source: any WeightSource, _ inventory: ModelInventory, _ configuration: GLM4VConfiguration,
-        devices: [any Backend], placement: Placement
+        devices: [any Backend], placement: Placement, packs: Bool
     ) throws(ModelError) {
         self.source = source
+        self.packs = packs
+        let order = UnitName.decoderUnits(of: configuration) + UnitName.visionUnits(of: configuration)
+        next = Dictionary(uniqueKeysWithValues: zip(order, order.dropFirst()))
         self.devices = devices
         self.placement = placement
         schemes = inventory.schemes
@@ -61,8 +66,9 @@ final class PlacedWeights: WeightBinder {
         try close()
         open = unit
         let place = placement[unit]
+        if packs, let following = next[unit] { source.advise(.willNeed, tensors: names(of: following)) }
         guard place.residency != .resident, let streamer = streamers[place.device], let packing = packings[unit]
-        else { return [WeightLoader(source, onto: devices[place.device], schemes: schemes)] }
+        else { return [WeightLoader(source, onto: devices[place.device], schemes: schemes, packs: packs)] }
         try checkScales(packing)
         streamer.add(unit, try streamedWeights(unit, packing))
         return (0..<UnitStreamer.bufferCount).map { slot in
@@ -77,19 +83,18 @@ final class PlacedWeights: WeightBinder {
         try close()
         // In the order in which devices that load at the same rate come to the ends of their units.
         loaded.sort { ($0.deviceByteCount, $0.device) < ($1.deviceByteCount, $1.device) }
-        let names = declaredNames
         var finished = 0
         for unit in loaded {
             try mappingTensorError { () throws(TensorError) in try unit.event.synchronize() }
             let use = devices[unit.device].memoryUse
-            if use?.countsWeights ?? false { source.advise(.dontNeed, tensors: names[unit.unit] ?? []) }
+            if packs || use?.countsWeights ?? false { source.advise(.dontNeed, tensors: names(of: unit.unit)) }
             finished += unit.byteCount
             try progress(finished)
         }
         loaded = []
     }
 
-    private var declaredNames: [UnitName: [String]] { packings.mapValues { $0.tensors.map(\.name) } }
+    private func names(of unit: UnitName) -> [String] { packings[unit]?.tensors.map(\.name) ?? [] }
 
     /// Marks the end of the unit that was bound last.
     private func close() throws(ModelError) {
@@ -99,6 +104,8 @@ final class PlacedWeights: WeightBinder {
         let byteCount = packings[unit]?.tensorByteCount ?? 0
         let before = loaded.last { $0.device == device }?.deviceByteCount ?? 0
         let event = try mappingTensorError { () throws(TensorError) in try devices[device].record() }
+        // A device that works in place is done with the unit: its file's pages must not pile up beside the packed weights.
+        if packs && event.hasPassed { source.advise(.dontNeed, tensors: names(of: unit)) }
         loaded.append(
             LoadedUnit(
                 unit: unit, device: device, event: event, byteCount: byteCount, deviceByteCount: before + byteCount))

@@ -8,16 +8,21 @@ package final class WeightLoader: WeightBinder {
     private let source: any WeightSource
     private let backend: any Backend
     private let schemes: [String: QuantizationScheme]
+    private let packs: Bool
 
     /// Loads from `source` onto the device of `backend`.
     ///
-    /// - Parameter schemes: how weights are quantized, by their names (`ModelInventory.schemes`).
+    /// - Parameters:
+    ///   - schemes: how weights are quantized, by their names (`ModelInventory.schemes`).
+    ///   - packs: whether matrices are laid out anew for the device's products.
     package init(
-        _ source: any WeightSource, onto backend: any Backend, schemes: [String: QuantizationScheme] = [:]
+        _ source: any WeightSource, onto backend: any Backend, schemes: [String: QuantizationScheme] = [:],
+        packs: Bool = false
     ) {
         self.source = source
         self.backend = backend
         self.schemes = schemes
+        self.packs = packs
     }
 
     package func linear(
@@ -26,10 +31,14 @@ package final class WeightLoader: WeightBinder {
         let summand: Tensor? = if let bias { try fetch(bias) } else { nil }
         if case .quantized(let stored) = try StoredWeight(weight, schemes[weight.name], in: source) {
             let matrix = try stored.matrix(from: source)
-            return try naming(weight) { () throws(TensorError) in try backend.bind(quantized: matrix, bias: summand) }
+            return try naming(weight) { () throws(TensorError) in
+                try packedIfWanted(backend.bind(quantized: matrix, bias: summand))
+            }
         }
         let matrix = try fetch(weight).reshaped([outputs, inputs])
-        return try naming(weight) { () throws(TensorError) in try backend.bind(weight: matrix, bias: summand) }
+        return try naming(weight) { () throws(TensorError) in
+            try packedIfWanted(backend.bind(weight: matrix, bias: summand))
+        }
     }
 
     package func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor {
@@ -38,6 +47,10 @@ package final class WeightLoader: WeightBinder {
     }
 
     package func alternatives(for unit: UnitName) -> [any WeightBinder] { [self] }
+
+    private func packedIfWanted(_ layer: LinearWeights) throws(TensorError) -> LinearWeights {
+        packs ? try backend.packed(layer) : layer
+    }
 
     /// Puts the tensor's name into an error about memory: the backend does not know it.
     private func naming<Value>(

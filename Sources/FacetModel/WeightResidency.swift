@@ -4,18 +4,22 @@ import FacetPlacement
 
 /// How weights that are mapped from files are kept in memory.
 public enum WeightResidency: String, Sendable, Hashable, CaseIterable {
+    /// Laid out anew in memory of their own while loading, for the fastest products; the files' pages are let go.
+    case packed
     /// Left to the kernel: right when all weights fit into memory.
     case mapped
     /// Read one unit ahead and dropped one unit behind: a model larger than memory runs, at the speed of the disk.
     case streamed
 
-    /// `.streamed` when the weights do not fit.
+    /// `.packed` when there is room for the weights and a tenth more, `.streamed` when they do not fit at all.
     ///
     /// - Parameters:
     ///   - weightByteCount: bytes of all weights.
     ///   - memoryByteCount: bytes that weights may take.
     public static func automatic(weightByteCount: Int, memoryByteCount: Int) -> WeightResidency {
-        weightByteCount > memoryByteCount ? .streamed : .mapped
+        if weightByteCount > memoryByteCount { return .streamed }
+        // Layouts round up, and the pages of the file that is being read are there beside them.
+        return weightByteCount + weightByteCount / 10 + 256 << 20 > memoryByteCount ? .mapped : .packed
     }
 }
 

@@ -86,6 +86,12 @@ public protocol Backend: AnyObject {
     ///   - bias: `[outputs]` or nil.
     func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights
 
+    /// Lays bound weights out anew for the device's products, in memory of their own; the bound ones may then go.
+    ///
+    /// Products with them may sum in another order, and quantize the rows of bfloat16 operands of int8 and int4 weights.
+    /// - Throws: `.outOfMemory`.
+    func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights
+
     /// Makes a parameter (norm weight, bias, embedding table) usable on this device, keeping its shape and dtype.
     func bind(parameter: Tensor) throws(TensorError) -> Tensor
 
@@ -250,6 +256,9 @@ extension Backend {
     public func enqueueDownload(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
         try download(tensor, into: bytes)
     }
+
+    /// The weights as they are bound are laid out well enough.
+    public func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights { layer }
 
     /// Nobody counts.
     public var memoryUse: MemoryUse? { nil }

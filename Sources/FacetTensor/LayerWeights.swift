@@ -6,6 +6,9 @@ public struct LinearWeights: Sendable {
     /// The matrix with its scales when it is quantized.
     public let quantized: QuantizedMatrix?
 
+    /// The matrix as the CPU backend lays it out for speed; nil where it is used as it is stored.
+    let packed: PackedMatrix?
+
     /// Added to every row, `[outputs]`; nil for none.
     public let bias: Tensor?
 
@@ -19,6 +22,7 @@ public struct LinearWeights: Sendable {
     public init(weight: Tensor, bias: Tensor?, outputs: Int, inputs: Int) {
         self.weight = weight
         quantized = nil
+        packed = nil
         self.bias = bias
         self.outputs = outputs
         self.inputs = inputs
@@ -28,9 +32,20 @@ public struct LinearWeights: Sendable {
     public init(quantized: QuantizedMatrix, bias: Tensor?) {
         weight = quantized.codes
         self.quantized = quantized
+        packed = nil
         self.bias = bias
         outputs = quantized.outputs
         inputs = quantized.inputs
+    }
+
+    /// Describes packed weights; what they were packed from is not kept.
+    init(packed: PackedMatrix, bias: Tensor?) {
+        weight = packed.bytes
+        quantized = nil
+        self.packed = packed
+        self.bias = bias
+        outputs = packed.layout.outputs
+        inputs = packed.layout.inputs
     }
 }
 

@@ -41,8 +41,10 @@ package struct ModelCases {
     /// Runs every case with activations of one type.
     ///
     /// - Throws: when the model cannot be built; what goes wrong in a case is a result of this case.
-    package func run(dtype: DType, on backend: any Backend) throws -> [CaseResult] {
-        try run(dtype: dtype, on: [backend], placement: .single(configuration))
+    package func run(
+        dtype: DType, on backend: any Backend, residency: WeightResidency = .mapped
+    ) throws -> [CaseResult] {
+        try run(dtype: dtype, on: [backend], placement: .single(configuration), residency: residency)
     }
 
     /// The model's recipe.
@@ -55,15 +57,16 @@ package struct ModelCases {
     ///
     /// - Parameters:
     ///   - quantization: how weights are quantized first; nil for not at all.
+    ///   - residency: how weights are kept in memory.
     ///   - quantizesCache: whether keys and values are kept as bytes; the tolerances do not allow for it.
     package func run(
-        dtype: DType, on devices: [any Backend], placement: Placement, quantization: PrecisionChoice? = nil,
-        quantizesCache: Bool = false
+        dtype: DType, on devices: [any Backend], placement: Placement, residency: WeightResidency = .mapped,
+        quantization: PrecisionChoice? = nil, quantizesCache: Bool = false
     ) throws -> [CaseResult] {
         let weights = try QuantizingSource.quantizing(checkpoint, configuration, quantization)
         let model = try GLM4V(
             source: weights.source, configuration: weights.configuration, dtype: dtype, devices: devices,
-            placement: placement)
+            placement: placement, residency: residency)
         var results: [CaseResult] = []
         for modelCase in cases {
             let run = ModelCaseRun(

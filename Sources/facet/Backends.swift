@@ -45,3 +45,8 @@ enum Backends {
         return set
     }
 }
+
+extension [any Backend] {
+    /// Whether any of them has a budget that weights count in: they stay as they are stored then.
+    var countWeights: Bool { contains { $0.memoryUse?.countsWeights ?? false } }
+}

@@ -81,7 +81,8 @@ struct VerifyCommand: AsyncParsableCommand {
                     let backends = try Backends.devices(choice?.budgets, threads: threads)
                     let placement = choice?.placement ?? .single(cases.recipe)
                     entries += try cases.run(
-                        dtype: dtype, on: backends, placement: placement, quantization: type.weights,
+                        dtype: dtype, on: backends, placement: placement,
+                        residency: backends.countWeights ? .mapped : .packed, quantization: type.weights,
                         quantizesCache: quantizesCache
                     ).map { Entry(dtype: type.name ?? dtype.rawValue, result: $0) }
                 }

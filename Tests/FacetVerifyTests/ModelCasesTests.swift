@@ -1,3 +1,4 @@
+import FacetModel
 import FacetTensor
 import FacetTestSupport
 import FacetVerify
@@ -43,9 +44,12 @@ struct ModelCasesTests {
         arguments: InstructionSet.allCases.filter(\.isSupported))
     func instructionSets(instructionSet: InstructionSet) throws {
         let backend = try CPUBackend(threadCount: 2, instructionSet: instructionSet)
-        for result in try ModelCases(directory: FixtureFolder.path("glm4v-tiny")).run(dtype: .float32, on: backend) {
-            if isVerbose { print("\(instructionSet): \(result)") }
-            if !result.passed { Issue.record("\(instructionSet): \(result)") }
+        let cases = try ModelCases(directory: FixtureFolder.path("glm4v-tiny"))
+        for (dtype, residency) in [(DType.float32, WeightResidency.mapped), (.float32, .packed), (.bfloat16, .packed)] {
+            for result in try cases.run(dtype: dtype, on: backend, residency: residency) {
+                if isVerbose { print("\(instructionSet), \(dtype), \(residency): \(result)") }
+                if !result.passed { Issue.record("\(instructionSet), \(dtype), \(residency): \(result)") }
+            }
         }
     }
 

@@ -17,6 +17,10 @@ extension CPUBackend {
                 operation: operation, argument: "y", expected: "\(x.dtype) or float32", got: y.dtype)
         }
         try require(y, rows: x.rowCount, width: layer.outputs, "y", in: operation)
+        if let matrix = layer.packed {
+            try linear(x, matrix, bias: layer.bias, epilogue: epilogue, into: y)
+            return
+        }
         if let matrix = layer.quantized {
             let weight = cc_quantized(
                 codes: matrix.codes.address, format: matrix.format.code, scales: matrix.scales.address,

@@ -71,7 +71,8 @@ struct BenchModelCommand: AsyncParsableCommand {
         let source = try QuantizingSource.quantizing(stored, original, types.weights).source
         let placement = choice?.placement ?? .single(configuration)
         let network = try GLM4V(
-            source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement)
+            source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement,
+            residency: residency(source, devices))
         let weightSizes = try ModelInventory(configuration).weightSizes(in: source)
         let demands = sizes.demands(
             of: placement, configuration: configuration, dtype: dtype,
@@ -102,6 +103,12 @@ struct BenchModelCommand: AsyncParsableCommand {
         report.figures = work.figures(benchmark, promptTokens: promptTokens, newTokens: newTokens, requests: requests)
         report.comparison = peers.map { SpeedComparison(ours: report.figures, peers: $0) }
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
+    }
+
+    private func residency(_ source: any WeightSource, _ devices: [any Backend]) -> WeightResidency {
+        guard !devices.countWeights else { return .mapped }
+        return .automatic(
+            weightByteCount: source.byteCount, memoryByteCount: SystemMemory.availableByteCount() ?? .max)
     }
 
     /// Whether the weights are random numbers.

@@ -1,0 +1,83 @@
+import CCPU
+
+extension CPUBackend {
+    public func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights {
+        guard let layout = PackedLayout(layer) else { return layer }
+        let matrix = try PackedMatrix(layout, device: device, label: "packed weight")
+        try pack(layer, into: matrix)
+        return LinearWeights(packed: matrix, bias: layer.bias)
+    }
+
+    /// Packs bound weights into a matrix of their layout.
+    func pack(_ layer: LinearWeights, into matrix: PackedMatrix) throws(TensorError) {
+        guard let quantized = layer.quantized else { return try pack(layer.weight, into: matrix) }
+        try pack(
+            quantized.denseCodes(width: matrix.layout.sourceWidth), scales: quantized.expandedScales(engine),
+            into: matrix)
+    }
+}
+
+extension PackedLayout {
+    /// The layout that bound weights take; nil when they are packed already or there is none for them.
+    init?(_ layer: LinearWeights) {
+        guard layer.packed == nil, layer.outputs > 0, layer.inputs > 0 else { return nil }
+        if let quantized = layer.quantized {
+            let format = PackedFormat(quantized.format)
+            let group = quantized.groupCount == 1 && format.groups.contains(0) ? 0 : quantized.groupSize
+            guard format.groups.contains(group) else { return nil }
+            self.init(format: format, outputs: layer.outputs, inputs: layer.inputs, group: group)
+        } else {
+            guard let format = PackedFormat(layer.weight.dtype) else { return nil }
+            self.init(format: format, outputs: layer.outputs, inputs: layer.inputs)
+        }
+    }
+}
+
+extension PackedFormat {
+    fileprivate init?(_ dtype: DType) {
+        switch dtype {
+        case .float32: self = .float32
+        case .float16: self = .float16
+        case .bfloat16: self = .bfloat16
+        case .int32, .uint8, .int8, .float8E4M3: return nil
+        }
+    }
+
+    fileprivate init(_ format: QuantizedFormat) {
+        self =
+            switch format {
+            case .int8: .int8
+            case .float8: .fp8
+            case .int4: .int4
+            }
+    }
+}
+
+extension QuantizedMatrix {
+    /// The codes as bytes, `[outputs, width]`, without what rows are filled up with.
+    fileprivate func denseCodes(width: Int) throws(TensorError) -> Tensor {
+        let rowBytes = codes.shape.rowElementCount
+        guard rowBytes != width else {
+            return Tensor(codes.storage, byteOffset: codes.byteOffset, shape: [outputs, width], dtype: .uint8)
+        }
+        let storage = try Storage(allocating: outputs * width, label: "codes without filling")
+        for row in 0..<outputs {
+            (storage.base + row * width).copyMemory(from: codes.address + row * rowBytes, byteCount: width)
+        }
+        return Tensor(storage, shape: [outputs, width], dtype: .uint8)
+    }
+
+    /// The scales in float32, `[outputs, groups]`.
+    fileprivate func expandedScales(_ engine: OpaquePointer) throws(TensorError) -> Tensor {
+        let storage = try Storage(allocating: outputs * groupCount * 4, label: "scales")
+        let expanded = Tensor(storage, shape: [outputs, groupCount], dtype: .float32)
+        cc_copy(
+            engine, scales.address, scales.dtype.code, expanded.address, DType.float32.code,
+            scales.shape.elementCount)
+        if scaleStride == 0 {
+            let values = storage.base.assumingMemoryBound(to: Float.self)
+            for row in 1..<outputs { values[row] = values[0] }
+        }
+        return expanded
+    }
+}
