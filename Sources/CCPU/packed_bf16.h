@@ -39,7 +39,6 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
     for (ptrdiff_t k = 0; k < words; k++) {
         vi right[2];
         if (fp8) {
-            __builtin_prefetch(panel + k * 64 + packed_ahead, 0, 2);
             right[0] = widen_fp8_pairs(panel + k * 64);
             right[1] = widen_fp8_pairs(panel + k * 64 + 32);
         } else {

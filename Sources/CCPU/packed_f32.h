@@ -120,7 +120,8 @@ static void expand_f32(void *words, cc_panel panel) {
 
 static int direct_f32(int format, ptrdiff_t rows) { return format == CC_PACKED_F32 || rows == 1; }
 
-// How far ahead of its use a product of one row asks for memory.
+// How far ahead of its use a product asks for memory, in bytes. Formats whose words are one cache line leave it to the
+// processor: asking so far ahead halved the rate of int4 and fp8 on Zen 4, and gained 10 % for bfloat16.
 enum { packed_ahead = 4096 };
 
 // One row: every word is decoded where it is used.
@@ -134,8 +135,10 @@ INLINE void row_f32(const float *row, cc_panel panel, int format, float *sums, i
         const float *scales = scales_at(panel, word);
         const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
         for (ptrdiff_t i = 0; i < count; i++, from += bytes, row += per_word) {
-            for (ptrdiff_t line = 0; line < bytes; line += 64)
-                __builtin_prefetch(from + packed_ahead + line, 0, 2);
+            if (bytes == 128) {
+                __builtin_prefetch(from + packed_ahead, 0, 2);
+                __builtin_prefetch(from + packed_ahead + 64, 0, 2);
+            }
 #pragma clang loop unroll(full)
             for (int v = 0; v < packed_vectors; v++) {
                 vf decoded[4];

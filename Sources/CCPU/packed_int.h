@@ -59,7 +59,6 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
     for (ptrdiff_t k = 0; k < words; k++) {
         __m512i right[2];
         if (int4) {
-            __builtin_prefetch(codes + k * 64 + packed_ahead, 0, 2);
             __m512i both = _mm512_loadu_si512(codes + k * 64), low = _mm512_set1_epi8(15);
             right[0] = _mm512_and_si512(both, low);
             right[1] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);

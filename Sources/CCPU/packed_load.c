@@ -2,16 +2,27 @@
 //
 // One task packs one panel, a piece of the depth at a time: its rows are brought to words of 4 bytes, 32 rows of words
 // are transposed, and what is narrower or wider than a word is separated.
+#define _GNU_SOURCE
 #include "engine.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
-enum { piece_words = 512 };
+// Rows of a piece are an odd number of cache lines apart: at a power of two, copies and transposition would compete for
+// the same cache sets.
+enum { piece_words = 512, line_bytes = piece_words * 4 + 64 };
 
 ptrdiff_t cc_packed_step(void) { return cc_packed_width; }
 
 ptrdiff_t cc_packed_bytes(int format, int gated, ptrdiff_t outputs, ptrdiff_t inputs, ptrdiff_t group) {
     return cc_packed_panels(gated, outputs) * cc_packed_panel_bytes(format, inputs, group);
+}
+
+void cc_prefer_huge_pages(void *memory, ptrdiff_t bytes) {
+    const uintptr_t page = 1 << 16; // at least a page, on every system
+    uintptr_t first = ((uintptr_t)memory + page - 1) / page * page, end = ((uintptr_t)memory + (uintptr_t)bytes) / page * page;
+    if (first < end)
+        madvise((void *)first, end - first, MADV_HUGEPAGE);
 }
 
 typedef struct packing {
@@ -118,7 +129,7 @@ static void pack_task(void *context, ptrdiff_t task, int thread) {
         return;
     static const char nothing[1];
     char *panel = (char *)m->panels + task * cc_packed_panel_bytes(m->format, m->inputs, m->group);
-    char *filled = cc_scratch(p->engine, thread), *turned = filled + cc_packed_width * piece_words * 4;
+    char *filled = cc_scratch(p->engine, thread), *turned = filled + cc_packed_width * line_bytes;
     float *space = (float *)(turned + cc_packed_width * piece_words * 4);
     // Elements in a source word of 4 bytes, and words of the panel that come of it.
     ptrdiff_t elements = m->format == CC_PACKED_INT4 ? 8 : m->format == CC_PACKED_FP8 ? 4 : cc_packed_per_word(m->format);
@@ -128,7 +139,7 @@ static void pack_task(void *context, ptrdiff_t task, int thread) {
         ptrdiff_t count = cc_min(piece_words * elements, m->inputs - k), words = cc_ceil_div(count, elements);
         const char *lines[cc_packed_width];
         for (ptrdiff_t i = 0; i < cc_packed_width; i++) {
-            char *line = filled + i * piece_words * 4;
+            char *line = filled + i * line_bytes;
             lines[i] = line;
             if (i < columns.count)
                 fill_words(p, line, row + i * source_bytes(p, m->inputs), k, count, words, space);

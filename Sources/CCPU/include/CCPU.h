@@ -93,6 +93,9 @@ ptrdiff_t cc_packed_step(void);
 /// Bytes of a packed matrix.
 ptrdiff_t cc_packed_bytes(int format, int gated, ptrdiff_t outputs, ptrdiff_t inputs, ptrdiff_t group);
 
+/// Asks the system to back memory by huge pages, where it can.
+void cc_prefer_huge_pages(void *memory, ptrdiff_t bytes);
+
 /// Packs the outputs from `first` to `first + count`.
 ///
 /// The range starts at a multiple of `cc_packed_step` outputs and ends at one, or at the end of the outputs. In a gated
