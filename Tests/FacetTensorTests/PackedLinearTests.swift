@@ -170,8 +170,10 @@ struct PackedLinearTests {
             let matrix = try PackedMatrix(layout, label: "matrix")
             try backend.pack(source.rows, scales: source.scales, into: matrix)
             // Codes of the rows are exact when the largest magnitude of a group is 127.
-            let x = try backend.tensor(
-                (0..<20 * 1024).map { $0 % 128 == 0 ? 127 : Float($0 * 37 % 255 - 127) }, [20, 1024], .bfloat16)
+            let numbers = (0..<20 * 1024).map { (i: Int) -> Float in
+                i % 128 == 0 ? 127 : Float(i * 37 % 255 - 127)
+            }
+            let x = try backend.tensor(numbers, [20, 1024], .bfloat16)
             let y = try backend.allocate([20, 64], .float32, label: "y")
             try backend.linear(x, matrix, epilogue: .store, into: y)
             let expected = try Reference.linear(

@@ -11,12 +11,22 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         abstract: "Measure operations at the sizes of GLM-4V-9B against this machine's limits.",
         discussion: """
             The limits (multiply-adds from registers, reading of memory) are measured beside every operation, as \
-            shared machines drift. Medians of repeated runs; the spread is the fastest and the slowest.
+            shared machines drift. Medians of repeated runs; the spread is the fastest and the slowest. Arithmetic of \
+            int8 and int4 weights is compared with the limit of the activations' type, and may pass it.
             """
     )
 
     @Option(help: ArgumentHelp("float32 or bfloat16.", valueName: "type"))
     var dtype = "bfloat16"
+
+    @Option(
+        help: ArgumentHelp(
+            "Only products, with packed weights: \(PackedFormat.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "format"))
+    var format: String?
+
+    @Option(help: ArgumentHelp("Elements that share a scale, in int8 (0 for a row) and int4.", valueName: "n"))
+    var group: Int?
 
     @Option(help: ArgumentHelp("Threads that compute; all processors without it.", valueName: "n"))
     var threads: Int?
@@ -40,10 +50,11 @@ struct BenchOperationsCommand: AsyncParsableCommand {
             throw CommandError.invalidOption(
                 name: "--seconds", expected: "more than 0 and at most 60", got: "\(seconds)")
         }
+        let recipes = try recipes()
         let backend = try Backends.cpu(threads: threads)
         let progress = ProgressLine()
         var results: [OperationResult] = []
-        for recipe in OperationRecipe.all where only.map({ recipe.name.contains($0) }) ?? true {
+        for recipe in recipes where only.map({ recipe.name.contains($0) }) ?? true {
             progress.show("Measuring \(recipe.name) …")
             let result = try measure(recipe, dtype, backend)
             results.append(result)
@@ -51,10 +62,26 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         progress.clear()
         var report = OperationReport(
             processor: CPUFeatures().modelName, threads: backend.threadCount,
-            instructionSet: backend.instructionSet.rawValue, dtype: dtype.rawValue, operations: results)
+            instructionSet: backend.instructionSet.rawValue, dtype: dtype.rawValue,
+            weights: format ?? DType.bfloat16.rawValue, operations: results)
         report.comparison = peers.map { SpeedComparison(ours: report.figures, peers: $0) }
         if json { return try JSONOutput.print(report) }
         try StandardOutput.write(report.text + (report.comparison.map { "\n" + $0.text } ?? ""))
+    }
+
+    /// The operations that the options ask for.
+    private func recipes() throws -> [OperationRecipe] {
+        guard let format else { return OperationRecipe.all }
+        guard let packed = PackedFormat(rawValue: format) else {
+            throw CommandError.invalidOption(
+                name: "--format", expected: PackedFormat.allCases.map(\.rawValue).joined(separator: ", "), got: format)
+        }
+        let group = group ?? packed.groups.last ?? 0
+        guard packed.groups.contains(group) else {
+            throw CommandError.invalidOption(
+                name: "--group", expected: packed.groups.map(String.init).joined(separator: ", "), got: "\(group)")
+        }
+        return OperationRecipe.packed(packed, group: group)
     }
 
     /// Builds, measures and frees one operation; the limits are measured right before and after it.
@@ -80,6 +107,24 @@ struct OperationRecipe: Sendable {
     ) -> OperationRecipe {
         OperationRecipe(name: name) { cases in
             try cases.linear(name, rows: rows, outputs: outputs, inputs: inputs, epilogue: epilogue)
+        }
+    }
+
+    /// The products of GLM-4V-9B with packed weights.
+    static func packed(_ format: PackedFormat, group: Int) -> [OperationRecipe] {
+        let sizes: [(String, Int, Int, Int)] = [
+            ("product: decoder qkv", 512, 4096, 4608), ("product: decoder gate+up", 512, 4096, 27392),
+            ("product: decoder down", 512, 13696, 4096), ("product: vision qkv", 6401, 1792, 5376),
+            ("product: vision fc1", 6401, 1792, 15360), ("row: decoder qkv", 1, 4096, 4608),
+            ("row: decoder dense", 1, 4096, 4096), ("row: decoder gate+up", 1, 4096, 27392),
+            ("row: decoder down", 1, 13696, 4096), ("row: output layer", 1, 4096, 151_552),
+            ("rows: decoder gate+up", 8, 4096, 27392),
+        ]
+        return sizes.map { name, rows, inputs, outputs in
+            OperationRecipe(name: name) { cases in
+                try cases.packed(
+                    name, rows: rows, outputs: outputs, inputs: inputs, format: format, group: group)
+            }
         }
     }
 

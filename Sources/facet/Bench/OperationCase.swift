@@ -29,11 +29,11 @@ struct OperationCase {
 
 /// Builds the cases of `facet bench ops` on a backend: the sizes of GLM-4V-9B.
 struct OperationCases {
-    let backend: any Backend
+    let backend: CPUBackend
     let dtype: DType
     private var random = RandomFill()
 
-    init(backend: any Backend, dtype: DType) {
+    init(backend: CPUBackend, dtype: DType) {
         self.backend = backend
         self.dtype = dtype
     }
@@ -62,6 +62,35 @@ struct OperationCases {
             try backend.linear(x, layers[turn % copies], epilogue: epilogue, into: y)
             turn += 1
             try backend.synchronize()
+        }
+    }
+
+    /// A product whose weights are packed.
+    ///
+    /// - Parameter group: elements of a row that share a scale; 0 for all, or for a format without scales.
+    mutating func packed(
+        _ name: String, rows: Int, outputs: Int, inputs: Int, format: PackedFormat, group: Int
+    ) throws -> OperationCase {
+        let layout = PackedLayout(format: format, outputs: outputs, inputs: inputs, group: group)
+        let copies = rows >= 64 ? 1 : max(1, (512 << 20) / layout.byteCount)
+        let sourceWidth = format == .int4 ? (inputs + 1) / 2 : inputs
+        let source = try allocate([outputs, sourceWidth], format.hasScales ? .uint8 : .bfloat16, "benchmark weight")
+        let scales = format.hasScales ? try allocate([outputs, layout.groupCount], .float32, "benchmark scales") : nil
+        let matrices = try (0..<copies).map { _ in
+            let matrix = try PackedMatrix(layout, label: "benchmark weight")
+            try backend.pack(source, scales: scales, into: matrix)
+            return matrix
+        }
+        let x = try allocate([rows, inputs], dtype, "benchmark input")
+        let y = try allocate([rows, outputs], dtype, "benchmark output")
+        var turn = 0
+        return OperationCase(
+            name: name, size: "\(rows) x \(inputs) -> \(outputs)", bound: rows >= 64 ? .arithmetic : .bandwidth,
+            flop: 2 * Double(rows) * Double(outputs) * Double(inputs),
+            byteCount: Double(layout.byteCount + x.byteCount + y.byteCount)
+        ) { [backend] in
+            try backend.linear(x, matrices[turn % copies], epilogue: .store, into: y)
+            turn += 1
         }
     }
 

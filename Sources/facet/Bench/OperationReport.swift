@@ -48,6 +48,7 @@ struct OperationReport: Encodable {
     let threads: Int
     let instructionSet: String
     let dtype: String
+    let weights: String
     let operations: [OperationResult]
     var comparison: SpeedComparison?
 
@@ -76,7 +77,7 @@ struct OperationReport: Encodable {
                 String(format: "%.0f %%", 100 * result.fraction),
             ])
         }
-        return "\(processor); \(threads) threads, \(instructionSet), activations \(dtype), weights bfloat16\n\n"
+        return "\(processor); \(threads) threads, \(instructionSet), activations \(dtype), weights \(weights)\n\n"
             + table.text
     }
 }

@@ -8,7 +8,7 @@ struct RandomFill {
     private var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     private var blocks: [DType: [UInt8]] = [:]
 
-    /// Writes numbers between -0.05 and 0.05 into a floating-point tensor.
+    /// Writes numbers between -0.05 and 0.05 into a floating-point tensor, codes from 0 to 119 into one of bytes.
     mutating func fill(_ tensor: Tensor, on backend: any Backend) throws {
         let block = block(of: tensor.dtype)
         let flat = tensor.reshaped([tensor.shape.elementCount])
@@ -31,6 +31,8 @@ struct RandomFill {
             let bits = nextNumber().bitPattern
             switch dtype {
             case .bfloat16: withUnsafeBytes(of: UInt16(bits >> 16).littleEndian) { bytes.append(contentsOf: $0) }
+            // Below 0x78 a byte is a finite number in every 8-bit format.
+            case .uint8: bytes.append(UInt8(truncatingIfNeeded: bits >> 8) % 120)
             default: withUnsafeBytes(of: bits.littleEndian) { bytes.append(contentsOf: $0) }
             }
         }
