@@ -80,7 +80,7 @@ struct PackedSource {
                 case .fp8:
                     let code = random & 127 == 127 ? 0 : random
                     bytes[output * width + k] = code
-                    value = e4m3Value(code)
+                    value = Self.e4m3Value(code)
                 default:
                     bytes[output * width + k] = random
                     value = Double(Int8(bitPattern: random))
@@ -89,14 +89,15 @@ struct PackedSource {
                 weights[output * inputs + k] = value * Double(factors[output * layout.groupCount + group])
             }
         }
-        rows = try backend.allocate([outputs, width], .uint8, label: "codes")
-        try bytes.withUnsafeBytes { try backend.upload($0, into: rows) }
+        let codes = try backend.allocate([outputs, width], .uint8, label: "codes")
+        try bytes.withUnsafeBytes { bytes in try backend.upload(bytes, into: codes) }
+        rows = codes
         scales = try backend.tensor(factors, [outputs, layout.groupCount])
         self.weights = weights
     }
 
     /// The number that e4m3fn bits mean, by the definition of the format.
-    private func e4m3Value(_ bits: UInt8) -> Double {
+    private static func e4m3Value(_ bits: UInt8) -> Double {
         let exponent = Int(bits >> 3 & 15), fraction = Double(bits & 7), sign: Double = bits & 0x80 == 0 ? 1 : -1
         if exponent == 0 { return sign * fraction * 0x1p-9 }
         return sign * Double(sign: .plus, exponent: exponent - 7, significand: 1 + fraction / 8)
