@@ -76,7 +76,8 @@ struct BenchModelCommand: AsyncParsableCommand {
         let report = ModelBenchmarkReport(
             model: preset.map { "\($0), \(configuration.layerCount) + \(configuration.vision.layerCount) layers" }
                 ?? source.location,
-            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices), dtype: types.name ?? dtype.rawValue,
+            processor: CPUFeatures().modelName, threads: Backends.threadCount(devices),
+            dtype: types.name ?? dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
             devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }
