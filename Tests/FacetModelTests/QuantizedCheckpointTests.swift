@@ -31,9 +31,11 @@ struct QuantizedCheckpointTests {
     private func packed(
         scale: (Int) -> Float = { 0.01 * Float(1 + $0 % 5) }
     ) throws -> (source: AlteredSource, weights: [Float]) {
-        let codes = (0..<80 * 24).map { ($0 * 37 + $0 / 24) % 16 - 8 }
-        let words = (0..<80 * 3).map { word in
-            (0..<8).reduce(UInt32(0)) { $0 | UInt32(codes[word * 8 + $1] + 8) << UInt32(4 * $1) }
+        let codes = (0..<80 * 24).map { (index: Int) -> Int in (index * 37 + index / 24) % 16 - 8 }
+        let words = (0..<80 * 3).map { (word: Int) -> UInt32 in
+            var bits: UInt32 = 0
+            for place in 0..<8 { bits |= UInt32(codes[word * 8 + place] + 8) << UInt32(4 * place) }
+            return bits
         }
         let scales = (0..<80 * 3).map(scale)
         let base = try RandomWeights(TinyConfiguration.parsed(), dtype: .bfloat16, seed: 7)
@@ -88,7 +90,9 @@ struct QuantizedCheckpointTests {
     @Test("one scale for a whole matrix is read, with one scale per row")
     func readsScalesOfTensor() throws {
         let name = Self.gateUp
-        let codes = (0..<80 * 24).map { UInt8(truncatingIfNeeded: ($0 * 91) % 126 | ($0 % 3 == 0 ? 0x80 : 0)) }
+        let codes = (0..<80 * 24).map { (index: Int) -> UInt8 in
+            UInt8(index * 91 % 126) | (index % 3 == 0 ? 0x80 : 0)
+        }
         let numbers = codes.map { Float8.value(of: $0) * 0.0004 }
         let base = try RandomWeights(TinyConfiguration.parsed(), dtype: .bfloat16, seed: 7)
         let dense = AlteredSource(
@@ -270,7 +274,8 @@ struct CheckpointConversionTests {
             try whole.prefix(step * whole.count / 24).write(to: file)
             #expect(throws: CheckpointError.self) { try Checkpoint(folder: output) }
         }
-        let headerEnd = 8 + whole.prefix(8).enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
+        var headerEnd = 8
+        for (place, byte) in whole.prefix(8).enumerated() { headerEnd += Int(byte) << (8 * place) }
         var state: UInt64 = 5
         for _ in 0..<60 {
             var bytes = whole
