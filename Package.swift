@@ -175,7 +175,8 @@ let package = Package(
         .testTarget(
             name: "FacetVerifyTests",
             dependencies: [
-                "FacetVerify", "FacetDemo", "FacetEngine", "FacetTokenizer", "FacetTensor", "FacetTestSupport",
+                "FacetVerify", "FacetDemo", "FacetEngine", "FacetPlacement", "FacetTokenizer", "FacetTensor",
+                "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

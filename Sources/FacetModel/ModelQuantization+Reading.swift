@@ -51,7 +51,8 @@ extension ModelQuantization {
         guard try reader.bool("symmetric", default: true) else {
             throw reader.unsupportedQuantization("symmetric", expected: "true (no zero points)", got: "false")
         }
-        if let order = reader.value("actorder"), order.bool != false, order.string != "weight", order.string != "static" {
+        if let order = reader.value("actorder"), order.bool != false, order.string != "weight", order.string != "static"
+        {
             throw reader.unsupportedQuantization(
                 "actorder", expected: "null or \"weight\" (groups of neighboring inputs)", got: order.text)
         }

@@ -58,7 +58,8 @@ struct StoredQuantizedWeight {
             let other = scheme.format == .int4 ? names.plain : names.packed
             throw .quantizedWeight(
                 tensor: codesName, file: source.location,
-                reason: "is missing beside '\(source.stored(other) == nil ? names.scale : other)', but config.json says "
+                reason:
+                    "is missing beside '\(source.stored(other) == nil ? names.scale : other)', but config.json says "
                     + "that the weights are \(scheme)")
         }
         guard let scales = source.stored(names.scale) else {

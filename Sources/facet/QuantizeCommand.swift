@@ -4,6 +4,7 @@ import FacetPlacement
 import FacetPlanReport
 import FacetTerminal
 import Foundation
+import Synchronization
 
 /// A checkpoint in smaller numbers.
 struct QuantizeCommand: AsyncParsableCommand {
@@ -48,11 +49,26 @@ struct QuantizeCommand: AsyncParsableCommand {
         let conversion = try CheckpointConversion(folder: FilePath.expanded(model), choice: choice)
         let line = ProgressLine()
         let clock = ContinuousClock(), start = clock.now
-        let parts = try conversion.write(to: FilePath.expanded(out)) { (progress) throws(ModelError) in
-            line.show(Self.text(progress, clock.now - start))
+        let stop = Stop()
+        let interrupt = Interrupt { stop.isAsked.store(true, ordering: .relaxed) }
+        defer { withExtendedLifetime(interrupt) {} }
+        let report: [ConvertedPart]
+        do throws(ModelError) {
+            report = try conversion.write(to: FilePath.expanded(out)) { (progress) throws(ModelError) in
+                if stop.isAsked.load(ordering: .relaxed) { throw .loadingCancelled }
+                line.show(Self.text(progress, clock.now - start))
+            }
+            line.clear()
+        } catch .loadingCancelled {
+            line.clear()
+            throw ExitCode(130)
         }
-        line.clear()
-        try StandardOutput.write(Self.table(parts).text)
+        try StandardOutput.write(Self.table(report).text)
+    }
+
+    /// Whether Control-C has been pressed.
+    private final class Stop: Sendable {
+        let isAsked = Atomic(false)
     }
 
     private func choice() throws -> ConversionChoice {

@@ -55,6 +55,23 @@ struct PlacementRunTests {
         }
     }
 
+    @Test("quantized weights give the logits of one device on random placements, and take the bytes that were promised")
+    func quantizedPlacements() throws {
+        let choice = PrecisionChoice(vision: .int8, decoder: .int4(group: 64), output: .float8)
+        let scenario = try Scenario(quantization: choice)
+        let expected = try scenario.logits(.bfloat16)
+        let devices = try Self.devices(3)
+        var random = Randomness(seed: 17)
+        for round in 0..<20 {
+            let placement = scenario.randomPlacement(3, streamsVisionOnly: round % 2 == 0, &random)
+            let model = try scenario.model(.bfloat16, devices, placement)
+            for demand in try scenario.demands(placement) {
+                #expect(devices[demand.device].memoryUse?.usedByteCount == demand.byteCount, "\(placement)")
+            }
+            #expect(try scenario.logits(model) == expected, "\(placement)")
+        }
+    }
+
     @Test("devices of several kinds work together: in place, with a budget, without one")
     func mixedDevices() throws {
         let scenario = try Scenario()
@@ -142,7 +159,7 @@ struct PlacementRunTests {
         var reports: [Int] = []
         #expect(throws: ModelError.loadingCancelled) {
             try GLM4V(
-                source: scenario.checkpoint, configuration: scenario.configuration, dtype: .bfloat16, devices: devices,
+                source: scenario.source, configuration: scenario.configuration, dtype: .bfloat16, devices: devices,
                 placement: placement
             ) { (finished) throws(ModelError) in
                 if reports.count == count { throw .loadingCancelled }

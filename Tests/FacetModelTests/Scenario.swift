@@ -7,16 +7,18 @@ import Foundation
 
 /// The cases of the tiny checkpoint, as work that any division of the model must carry out alike.
 struct Scenario {
-    let checkpoint: Checkpoint
+    let source: any WeightSource
     let configuration: GLM4VConfiguration
     private let prompts: [[Int32]]
     private let batch: [[Int32]]
 
-    init() throws {
+    /// - Parameter quantization: how the weights are quantized first; nil for not at all.
+    init(quantization: PrecisionChoice? = nil) throws {
         let folder = FixtureFolder.path("glm4v-tiny")
-        checkpoint = try Checkpoint(folder: folder.path)
-        configuration = try GLM4VConfiguration(
+        let recipe = try GLM4VConfiguration(
             parsing: FileContents.bytes(of: folder.appendingPathComponent("config.json").path, limit: 1 << 20))
+        (source, configuration) = try QuantizingSource.quantizing(
+            Checkpoint(folder: folder.path), recipe, quantization)
         func expected(_ name: String) throws -> [String: Any] {
             let file = folder.appendingPathComponent("cases/\(name)/expected.json")
             return try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] ?? [:]
@@ -37,14 +39,14 @@ struct Scenario {
     /// The model on devices of a placement.
     func model(_ dtype: DType, _ devices: [any Backend], _ placement: Placement) throws -> TinyModel {
         try TinyModel(
-            dtype: dtype, source: checkpoint, configuration: configuration, devices: devices, placement: placement)
+            dtype: dtype, source: source, configuration: configuration, devices: devices, placement: placement)
     }
 
     /// What a placement asks of its devices, in bfloat16.
     func demands(_ placement: Placement) throws -> [DeviceDemand] {
         TinyModel.limits.demands(
             of: placement, configuration: configuration, dtype: .bfloat16,
-            weights: try ModelInventory(configuration).weightSizes(in: checkpoint))
+            weights: try ModelInventory(configuration).weightSizes(in: source))
     }
 
     /// Logits of everything on one device that works in place.

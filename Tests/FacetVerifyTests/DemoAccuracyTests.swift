@@ -1,5 +1,6 @@
 import FacetDemo
 import FacetEngine
+import FacetPlacement
 import FacetTensor
 import FacetTestSupport
 import FacetVerify
@@ -33,5 +34,26 @@ import Testing
                 tally.fraction >= floor.fraction,
                 "\(floor.name): \(tally.right) of \(tally.all) right in \(dtype), at least \(floor.fraction) expected")
         }
+    }
+
+    @Test(
+        "quantized weights lose at most half a point in 8 bits, and two in 4",
+        arguments: [
+            (Precision.float8, 0.005), (.int8, 0.005), (.int8Groups(of: 128), 0.005), (.int4(group: 64), 0.02),
+            (.int4(group: 128), 0.02),
+        ])
+    func quantized(_ precision: Precision, _ loss: Double) async throws {
+        let cases = try AccuracyCases(directory: FixtureFolder.path("demo-accuracy"))
+        func fraction(_ quantization: PrecisionChoice?) async throws -> Double {
+            var options = EngineOptions()
+            options.dtype = .bfloat16
+            options.quantization = quantization
+            let model = try ModelLoader(DemoModel.files, options: options).load(onto: CPUBackend())
+            let report = try await cases.run(model, dtype: precision.description)
+            return report.tally(of: Set(report.tasks.keys)).fraction
+        }
+        let choice = PrecisionChoice(vision: precision, decoder: precision, output: precision)
+        let (original, quantized) = (try await fraction(nil), try await fraction(choice))
+        #expect(quantized >= original - loss, "\(precision): \(quantized) of \(original)")
     }
 }

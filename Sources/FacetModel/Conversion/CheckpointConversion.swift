@@ -149,7 +149,8 @@ public struct CheckpointConversion {
         }
         var file = try AtomicFile(target.path(of: CheckpointIndex.fileName))
         try file.write(
-            ConvertedRecipe.index(entries.map { ($0.name, $0.shard) }, byteCount: entries.reduce(0) { $0 + $1.byteCount }))
+            ConvertedRecipe.index(
+                entries.map { ($0.name, $0.shard) }, byteCount: entries.reduce(0) { $0 + $1.byteCount }))
         try file.commit()
     }
 }

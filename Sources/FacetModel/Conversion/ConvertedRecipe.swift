@@ -57,7 +57,8 @@ extension ModelQuantization.Group {
     fileprivate var json: String {
         let bits = scheme.format == .int4 ? 4 : 8
         let type = scheme.format == .float8 ? "float" : "int"
-        let strategy = scheme.groupSize.map { "\"strategy\": \"group\", \"group_size\": \($0)" }
+        let strategy =
+            scheme.groupSize.map { "\"strategy\": \"group\", \"group_size\": \($0)" }
             ?? "\"strategy\": \"channel\""
         return """
             {"targets": \(ModelQuantization.list(targets)), "weights": {"num_bits": \(bits), "type": "\(type)", \
