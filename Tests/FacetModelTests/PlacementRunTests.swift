@@ -178,7 +178,7 @@ struct PlacementRunTests {
         for index in 4..<placement.decoder.count { placement.decoder[index].device = 1 }
         for _ in 0..<20 {
             _ = try GLM4V(
-                source: scenario.checkpoint, configuration: scenario.configuration, dtype: .bfloat16, devices: devices,
+                source: scenario.source, configuration: scenario.configuration, dtype: .bfloat16, devices: devices,
                 placement: placement)
             Self.expectNothingIsLeft(devices)
         }
