@@ -175,8 +175,8 @@ let package = Package(
         .testTarget(
             name: "FacetVerifyTests",
             dependencies: [
-                "FacetVerify", "FacetDemo", "FacetEngine", "FacetPlacement", "FacetTokenizer", "FacetTensor",
-                "FacetTestSupport",
+                "FacetVerify", "FacetDemo", "FacetEngine", "FacetModel", "FacetPlacement", "FacetTokenizer",
+                "FacetTensor", "FacetTestSupport",
             ],
             swiftSettings: swiftSettings
         ),
