@@ -9,10 +9,12 @@ import CCPU
 /// The backend for the processor that runs the program.
 ///
 /// Work runs in place, on a pool of threads that the calling thread joins; when a call returns its result is
-/// there. Weights stay where they are: a mapped bfloat16 matrix is multiplied from the mapping.
+/// there. Weights are bound where they are: a mapped bfloat16 matrix is multiplied from the mapping. `packed` lays them
+/// out anew, for faster products.
 ///
 /// *Precision.* float32 activations are multiplied in float32; bfloat16 activations with bfloat16 weights by
-/// bfloat16 products summed in float32. Results do not depend on the number of threads, bit for bit; they do
+/// bfloat16 products summed in float32, with packed int8 and int4 weights as int8 where the processor multiplies bytes.
+/// Results do not depend on the number of threads, bit for bit; they do
 /// depend on the instruction set, within rounding.
 ///
 /// Scratch is reserved here, once: 32 MiB, and 4 MiB per thread, resident as far as it is used.
