@@ -94,7 +94,9 @@ struct BenchModelCommand: AsyncParsableCommand {
         if let limitBackend { machineLimits.append(try MachineLimits.measure(limitBackend)) }
         progress.clear()
         let threads = Backends.threadCount(devices)
-        let work = try ModelWork(configuration, weightSizes, dtype: dtype, threads: threads, limits: machineLimits)
+        let work = try ModelWork(
+            configuration, weightSizes, dtype: dtype, precision: types.name ?? dtype.rawValue, threads: threads,
+            limits: machineLimits)
         var report = ModelBenchmarkReport(
             model: name(configuration) ?? source.location,
             processor: CPUFeatures().modelName, threads: threads, dtype: types.name ?? dtype.rawValue,

@@ -12,15 +12,17 @@ struct ModelWork {
     private let decoderByteCount: Double
     private let visionLayerByteCount: Double
     private let dtype: DType
+    private let precision: String
     private let threads: Int
     private let limits: [MachineLimits]
 
     /// - Parameters:
     ///   - weightSizes: each unit's weights as they are stored.
+    ///   - precision: what the figures are called: the type of the weights where it is chosen.
     ///   - limits: what was measured before and after; empty when nothing was.
     init(
-        _ configuration: GLM4VConfiguration, _ weightSizes: [UnitName: UnitWeightSize], dtype: DType, threads: Int,
-        limits: [MachineLimits]
+        _ configuration: GLM4VConfiguration, _ weightSizes: [UnitName: UnitWeightSize], dtype: DType, precision: String,
+        threads: Int, limits: [MachineLimits]
     ) throws(ModelError) {
         self.configuration = configuration
         description = try configuration.modelDescription()
@@ -28,6 +30,7 @@ struct ModelWork {
         decoderByteCount = Double(read.reduce(0) { $0 + (weightSizes[$1]?.byteCount ?? 0) })
         visionLayerByteCount = Double(weightSizes[.visionLayer(0)]?.byteCount ?? 0)
         self.dtype = dtype
+        self.precision = precision
         self.threads = threads
         self.limits = limits
     }
@@ -70,7 +73,7 @@ struct ModelWork {
         let time = Measurement(seconds: seconds.sorted())
         return SpeedFigure(
             program: "facet", version: facetVersion,
-            work: MeasuredWork(name: name, size: size, model: model ?? decoderModel), precision: dtype.rawValue,
+            work: MeasuredWork(name: name, size: size, model: model ?? decoderModel), precision: precision,
             threads: threads, unit: unit, median: phase.amount / time.median, fastest: phase.amount / time.fastest,
             slowest: phase.amount / time.slowest, limit: limits.map { limit(phase, $0) }.max())
     }
