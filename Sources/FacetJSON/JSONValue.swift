@@ -111,7 +111,7 @@ extension JSONValue {
         }
     }
 
-    /// `string` as a JSON string literal, quotes included.
+    /// `string` as a JSON string literal, quotes included, with the escapes that Python writes.
     package static func quoted(_ string: String) -> String {
         var result = "\""
         for scalar in string.unicodeScalars {
@@ -121,6 +121,8 @@ extension JSONValue {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
+            case "\u{8}": result += "\\b"
+            case "\u{C}": result += "\\f"
             case "\u{0}"..<"\u{20}":
                 let digits = String(scalar.value, radix: 16)
                 result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits

@@ -30,13 +30,12 @@ extension JSONValue {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .number(let number): text += Self.pythonNumber(number.text)
-        case .string(let string): Self.write(string, to: &text)
+        case .string(let string): text += Self.quoted(string)
         case .array(let elements):
             Self.writeItems(elements, "[", "]", to: &text, depth) { $0.write(to: &$1, depth: depth + 1) }
         case .object(let object):
             Self.writeItems(object.members, "{", "}", to: &text, depth) { member, text in
-                Self.write(member.key, to: &text)
-                text += ": "
+                text += Self.quoted(member.key) + ": "
                 member.value.write(to: &text, depth: depth + 1)
             }
         }
@@ -53,26 +52,6 @@ extension JSONValue {
         }
         if !items.isEmpty { text += "\n" + String(repeating: "    ", count: depth) }
         text += close
-    }
-
-    private static func write(_ string: String, to text: inout String) {
-        text += "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case "\u{8}": text += "\\b"
-            case "\u{C}": text += "\\f"
-            case "\0"..<" ":
-                let hex = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        text += "\""
     }
 
     /// A number after a round trip through Python: integers keep their digits, others get the shortest form.
