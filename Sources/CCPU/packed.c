@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    few_rows = 14,
+    few_rows = cc_few_packed_rows,
     panels_per_block = 4,
     columns_per_block = panels_per_block * cc_packed_width,
     expanded_bytes = panels_per_block * cc_block_words * cc_packed_width * 4,

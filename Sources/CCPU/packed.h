@@ -20,6 +20,7 @@
 enum {
     cc_packed_width = 32,
     cc_scale_bytes = cc_packed_width * 4,
+    cc_few_packed_rows = 14, // rows that are multiplied panel by panel, each word used as soon as it is read
     // Distance of two quantized rows: codes, then a scale and a correction for each of at most 32 groups; an odd
     // number of cache lines.
     cc_quantized_row_words = 512 + 2 * 32 + 16,

@@ -8,7 +8,8 @@ static void fill_packed_row_bf16(void *row, const void *x, int type, ptrdiff_t c
     fill_row_bf16(row, x, type, count);
 }
 
-// 32 e4m3fn numbers as bfloat16, exactly. vdpbf16ps takes subnormal numbers for zero, so those of e4m3fn are looked up.
+// 32 e4m3fn numbers as bfloat16, exactly, but a NaN as 480 (see widen_fp8). vdpbf16ps takes subnormal numbers for zero,
+// so those of e4m3fn are looked up.
 INLINE vi widen_fp8_pairs(const char *codes) {
     static const uint16_t subnormal[32] = {0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40, 0x3c60};
     __m512i code = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)codes));
@@ -16,8 +17,6 @@ INLINE vi widen_fp8_pairs(const char *codes) {
     __m512i value = _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(120 << 7));
     __mmask32 small = _mm512_cmplt_epi16_mask(magnitude, _mm512_set1_epi16(8));
     value = _mm512_mask_permutexvar_epi16(value, small, magnitude, _mm512_loadu_si512(subnormal));
-    __mmask32 nan = _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(0x7f));
-    value = _mm512_mask_mov_epi16(value, nan, _mm512_set1_epi16(0x7fc0));
     __m512i sign = _mm512_and_si512(_mm512_slli_epi16(code, 8), _mm512_set1_epi16((short)0x8000));
     return (vi)_mm512_or_si512(value, sign);
 }

@@ -1,7 +1,7 @@
 // Products of float32 rows with packed panels of any format. See packed.h for the layouts.
 //
-// Panels of other formats are either decoded in registers (few rows, which read each word once) or expanded to float32
-// first (many rows, which share the work). A sum runs over the depth in the same order in both.
+// Panels of other formats are either decoded in registers (few rows: packed_few.h) or expanded to float32 first (many
+// rows, which share the work). A sum runs over the depth in the same order in both.
 #pragma once
 #include "rowwise.h"
 
@@ -12,12 +12,11 @@ static void fill_packed_row_f32(void *row, const void *x, int type, ptrdiff_t co
 
 // MARK: Decoding
 
-// e4m3fn: shifting exponent and fraction into place leaves a number 2^120 too small, subnormals included.
+// e4m3fn: shifting exponent and fraction into place leaves a number 2^120 too small, subnormals included. A NaN counts
+// as 480: the scale of its column is a NaN.
 INLINE vf widen_fp8(vu bits) {
-    vu magnitude = bits & 0x7f;
-    vf value = (vf)(magnitude << 20) * splat(0x1p120f);
-    vu nan = (vu)(magnitude == splat_bits(0x7f)) & splat_bits(0x7fc00000u);
-    return (vf)((vu)value | nan | (bits & 0x80) << 24);
+    vf value = (vf)((bits & 0x7f) << 20) * splat(0x1p120f);
+    return (vf)((vu)value | (bits & 0x80) << 24);
 }
 
 INLINE vu load_bits(const char *p) {
@@ -26,36 +25,39 @@ INLINE vu load_bits(const char *p) {
     return v;
 }
 
-// The elements of one word, for the columns from v · LANES. `format` is a constant at every call.
-INLINE void decode_word(int format, const char *word, int v, vf *out) {
-    if (format == CC_PACKED_F32) {
-        out[0] = load((const float *)word + v * LANES);
-    } else if (format == CC_PACKED_BF16) {
-        vu bits = load_bits(word + v * CC_VECTOR_BYTES);
-        out[0] = (vf)(bits << 16);
-        out[1] = (vf)(bits & 0xffff0000u);
-    } else if (format == CC_PACKED_F16) {
-        vu bits = load_bits(word + v * CC_VECTOR_BYTES);
-        out[0] = widen_f16(bits & 0xffff);
-        out[1] = widen_f16(bits >> 16);
-    } else if (format == CC_PACKED_FP8) {
-        vh half;
-        memcpy(&half, word + v * LANES * 2, sizeof half);
-        vu bits = __builtin_convertvector(half, vu);
-        out[0] = widen_fp8(bits & 0xff);
-        out[1] = widen_fp8(bits >> 8);
-    } else if (format == CC_PACKED_INT8) {
-        vu bits = load_bits(word + v * CC_VECTOR_BYTES);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 4; i++)
-            out[i] = __builtin_convertvector((vi)(bits >> 8 * i & 0xff) - 128, vf);
-    } else {
+#if CC_VECTOR_BYTES == 32
+// Two e4m3fn numbers a column as halves that are 256 times too small, which a processor with F16C widens.
+INLINE vf widen_fp8_element(const char *word, int v, int e) {
+    __m128i pairs = _mm_loadu_si128((const __m128i *)(word + v * LANES * 2));
+    __m128i high = e == 0 ? _mm_slli_epi16(pairs, 8) : pairs;
+    __m128i half = _mm_and_si128(_mm_srai_epi16(high, 1), _mm_set1_epi16((short)0xbf80));
+    return (vf)_mm256_cvtph_ps(half) * splat(256);
+}
+#else
+INLINE vf widen_fp8_element(const char *word, int v, int e) {
+    vh half;
+    memcpy(&half, word + v * LANES * 2, sizeof half);
+    return widen_fp8(__builtin_convertvector(half, vu) >> 8 * e & 0xff);
+}
+#endif
+
+// Element `e` of one word, for the columns from v · LANES. `format` and `e` are constants at every call.
+INLINE vf decode_element(int format, const char *word, int v, int e) {
+    if (format == CC_PACKED_F32)
+        return load((const float *)word + v * LANES);
+    if (format == CC_PACKED_FP8)
+        return widen_fp8_element(word, v, e);
+    if (format == CC_PACKED_INT4) {
         const int vectors = 16 / LANES, high = v >= vectors ? 4 : 0;
-        vu bits = load_bits(word + v % vectors * CC_VECTOR_BYTES) >> high;
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 4; i++)
-            out[i] = __builtin_convertvector((vi)(bits >> 8 * i & 0xf) - 8, vf);
+        vu bits = load_bits(word + v % vectors * CC_VECTOR_BYTES);
+        return __builtin_convertvector((vi)(bits >> (8 * e + high) & 0xf) - 8, vf);
     }
+    vu bits = load_bits(word + v * CC_VECTOR_BYTES);
+    if (format == CC_PACKED_BF16)
+        return (vf)(e == 0 ? bits << 16 : bits & 0xffff0000u);
+    if (format == CC_PACKED_F16)
+        return widen_f16(e == 0 ? bits & 0xffff : bits >> 16);
+    return __builtin_convertvector((vi)(bits >> 8 * e & 0xff) - 128, vf);
 }
 
 // Scales of the codes of a word; fp8 is scaled after the product.
@@ -83,15 +85,14 @@ INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
         const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
         for (ptrdiff_t i = 0; i < count; i++, to += per_word * cc_packed_width) {
 #pragma clang loop unroll(full)
-            for (int v = 0; v < packed_vectors; v++) {
-                vf decoded[4];
-                decode_word(format, from + i * cc_packed_word_bytes(format), v, decoded);
+            for (int v = 0; v < packed_vectors; v++)
 #pragma clang loop unroll(full)
                 for (int e = 0; e < per_word; e++) {
-                    vf value = format >= CC_PACKED_INT8 ? decoded[e] * load(scales + v * LANES) : decoded[e];
+                    vf value = decode_element(format, from + i * cc_packed_word_bytes(format), v, e);
+                    if (format >= CC_PACKED_INT8)
+                        value *= load(scales + v * LANES);
                     store(to + e * cc_packed_width + v * LANES, value);
                 }
-            }
         }
         word += count;
     }
@@ -117,47 +118,6 @@ static void expand_f32(void *words, cc_panel panel) {
 }
 
 // MARK: Tiles
-
-static int direct_f32(int format, ptrdiff_t rows) { return format == CC_PACKED_F32 || rows == 1; }
-
-// How far ahead of its use a product asks for memory, in bytes. Formats whose words are one cache line leave it to the
-// processor: asking so far ahead halved the rate of int4 and fp8 on Zen 4, and gained 10 % for bfloat16.
-enum { packed_ahead = 4096 };
-
-// One row: every word is decoded where it is used.
-INLINE void row_f32(const float *row, cc_panel panel, int format, float *sums, int accumulate) {
-    const int per_word = cc_packed_per_word(format);
-    const ptrdiff_t bytes = cc_packed_word_bytes(format);
-    vf sum[packed_vectors] = {};
-    ptrdiff_t end = panel.first + panel.words;
-    for (ptrdiff_t word = panel.first; word < end;) {
-        ptrdiff_t count = run_length(panel, word);
-        const float *scales = scales_at(panel, word);
-        const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
-        for (ptrdiff_t i = 0; i < count; i++, from += bytes, row += per_word) {
-            if (bytes == 128) {
-                __builtin_prefetch(from + packed_ahead, 0, 2);
-                __builtin_prefetch(from + packed_ahead + 64, 0, 2);
-            }
-#pragma clang loop unroll(full)
-            for (int v = 0; v < packed_vectors; v++) {
-                vf decoded[4];
-                decode_word(format, from, v, decoded);
-#pragma clang loop unroll(full)
-                for (int e = 0; e < per_word; e++) {
-                    vf value = format >= CC_PACKED_INT8 ? decoded[e] * load(scales + v * LANES) : decoded[e];
-                    sum[v] += splat(row[e]) * value;
-                }
-            }
-        }
-        word += count;
-    }
-#pragma clang loop unroll(full)
-    for (int v = 0; v < packed_vectors; v++) {
-        float *to = sums + v * LANES;
-        store(to, accumulate ? load(to) + sum[v] : sum[v]);
-    }
-}
 
 #if CC_VECTOR_BYTES == 64
 enum { packed_rows_f32 = 14, packed_tile_vectors = 2 };
@@ -232,32 +192,12 @@ INLINE void tile_packed_f32(const float *rows, int height, const float *panel, p
 #define PACKED_MORE_HEIGHTS(tile)
 #endif
 
-static void multiply_row_f32(const float *row, cc_panel panel, float *sums, int accumulate) {
-    switch (panel.format) {
-    case CC_PACKED_F32:
-        row_f32(row, panel, CC_PACKED_F32, sums, accumulate);
-        break;
-    case CC_PACKED_F16:
-        row_f32(row, panel, CC_PACKED_F16, sums, accumulate);
-        break;
-    case CC_PACKED_BF16:
-        row_f32(row, panel, CC_PACKED_BF16, sums, accumulate);
-        break;
-    case CC_PACKED_FP8:
-        row_f32(row, panel, CC_PACKED_FP8, sums, accumulate);
-        break;
-    case CC_PACKED_INT8:
-        row_f32(row, panel, CC_PACKED_INT8, sums, accumulate);
-        break;
-    default:
-        row_f32(row, panel, CC_PACKED_INT4, sums, accumulate);
-    }
-}
+#include "packed_few.h"
 
 static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
                                 int accumulate) {
-    if (row_count == 1) {
-        multiply_row_f32(rows, panel, sums, accumulate);
+    if (panel.format != CC_PACKED_F32 || row_count == 1) {
+        multiply_few_f32(rows, row_count, panel, sums, stride, accumulate);
         return;
     }
     for (ptrdiff_t row = 0; row < row_count; row += packed_rows_f32)

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "engine.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -110,6 +111,16 @@ static void fill_words(const packing *p, char *to, const char *row, ptrdiff_t fi
     }
 }
 
+// The scale of a row and group. An fp8 row with a NaN among its codes gets a NaN for its scale, which makes the same of
+// every sum with it; so the products need not look for one.
+static float scale_of(const packing *p, ptrdiff_t row, ptrdiff_t group, ptrdiff_t groups) {
+    const char *codes = p->rows + row * p->matrix.inputs;
+    size_t count = (size_t)p->matrix.inputs;
+    if (p->matrix.format == CC_PACKED_FP8 && (memchr(codes, 0x7f, count) || memchr(codes, 0xff, count)))
+        return NAN;
+    return p->scales[row * groups + group];
+}
+
 // Writes the scales of one panel.
 static void store_scales(const packing *p, char *panel, cc_panel_columns columns, ptrdiff_t row) {
     const cc_packed *m = &p->matrix;
@@ -117,7 +128,7 @@ static void store_scales(const packing *p, char *panel, cc_panel_columns columns
     for (ptrdiff_t g = 0; g < groups; g++) {
         float *to = (float *)(panel + cc_packed_offset(m->format, group_words, g * group_words) - cc_scale_bytes);
         for (ptrdiff_t i = 0; i < cc_packed_width; i++)
-            to[i] = i < columns.count ? p->scales[(row + i) * groups + g] : 0;
+            to[i] = i < columns.count ? scale_of(p, row + i, g, groups) : 0;
     }
 }
 
