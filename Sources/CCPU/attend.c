@@ -3,7 +3,7 @@
 //     queries   [24] panels, depth = dimension          scores    [3] panels of 256 keys, then the probabilities
 //     keys      [16] panels, depth = dimension          values    panels of 16 columns, depth = keys
 //     parts     [24] of all blocks so far, [3] of the present block
-//     rows      [256] rows of dimension, and scales [2][256], where the cache is quantized
+//     rows      [256] rows of dimension, widened; scales [2][256], where the cache is quantized
 #include "attend.h"
 
 #include <math.h>
@@ -68,6 +68,20 @@ static int packing_type(const cc_head *head) {
     return head->path->per_word == 2 ? CC_BF16 : CC_F32;
 }
 
+// Whether rows lie in the cache as the path multiplies them.
+static int are_words(const cc_head *head) {
+    return head->stored != CC_I8 && head->path->per_word * cc_element_bytes(head->stored) == 4 &&
+           head->dimension % head->path->per_word == 0;
+}
+
+// A row as the path multiplies it.
+static void widen_row(const cc_head *head, char *to, const char *from) {
+    if (head->stored == CC_I8)
+        head->path->fill_bytes(to, (const int8_t *)from, head->dimension);
+    else
+        head->path->fill_row(to, from, head->stored, head->dimension);
+}
+
 // Where `count` keys (or values) are, as the packing takes them: bytes are widened to `space` first.
 static void find_rows(const cc_head *head, const char *base, ptrdiff_t first, ptrdiff_t count, char *space,
                       const void **rows) {
@@ -75,7 +89,7 @@ static void find_rows(const cc_head *head, const char *base, ptrdiff_t first, pt
         rows[i] = base + key_offset(head, first + i);
         if (head->stored == CC_I8) {
             char *row = space + i * depth_words(head) * 4;
-            head->path->fill_bytes(row, rows[i], head->dimension);
+            widen_row(head, row, rows[i]);
             rows[i] = row;
         }
     }
@@ -106,12 +120,10 @@ static void find_scales(const cc_head *head, const char *base, ptrdiff_t first, 
         memcpy(scales + i, base + key_offset(head, first + i) + head->dimension, sizeof *scales);
 }
 
-// Whether sixteen keys, counted from key 0, can be multiplied without being transposed.
+// Whether sixteen keys, counted from key 0, are multiplied without being transposed: where they lie, or widened one
+// after the other.
 static int keys_lie_in_rows(const cc_head *head) {
-    if (head->stored == CC_I8)
-        return 1;
-    int word = head->path->per_word * cc_element_bytes(head->type) == 4 && head->dimension % head->path->per_word == 0;
-    return word && !head->packed && head->pages && head->page_size % cc_panel_width == 0;
+    return head->pages && !head->packed && (!are_words(head) || head->page_size % cc_panel_width == 0);
 }
 
 static ptrdiff_t panels_of(const cc_queries *queries) { return cc_ceil_div(queries->count, cc_panel_width); }
@@ -162,7 +174,7 @@ static block open_block(const cc_head *head, const space *s, ptrdiff_t first, pt
 // Sixteen keys at a time, while memory is asked for those of the next block.
 static void score_rows(const cc_head *head, const space *s, const block *b, const char *queries, ptrdiff_t panels,
                        ptrdiff_t keys) {
-    ptrdiff_t words = depth_words(head), stored = head->stored == CC_I8;
+    ptrdiff_t words = depth_words(head), widens = !are_words(head);
     for (ptrdiff_t i = 0; i < b->count; i += cc_panel_width) {
         ptrdiff_t here = key_offset(head, b->first + i), later = b->first + cc_key_block + i;
         ptrdiff_t next = later < keys ? key_offset(head, later) : here;
@@ -170,10 +182,9 @@ static void score_rows(const cc_head *head, const space *s, const block *b, cons
                           .second = head->values + next,
                           .row_bytes = head->stride,
                           .used_bytes = cc_cache_row_bytes(head->stored, head->dimension)};
-        const void *rows[cc_panel_width];
-        if (stored)
-            find_rows(head, head->keys, b->first + i, cc_min(cc_panel_width, b->count - i), s->rows, rows);
-        head->path->multiply_rows(stored ? s->rows : head->keys + here, stored ? words * 4 : head->stride, &ahead,
+        for (ptrdiff_t key = 0; widens && key < cc_min(cc_panel_width, b->count - i); key++)
+            widen_row(head, s->rows + key * words * 4, head->keys + key_offset(head, b->first + i + key));
+        head->path->multiply_rows(widens ? s->rows : head->keys + here, widens ? words * 4 : head->stride, &ahead,
                                   queries, panels, words * cc_panel_width, words, s->scores + i * cc_panel_width,
                                   cc_key_block * cc_panel_width);
     }

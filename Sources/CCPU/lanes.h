@@ -67,12 +67,19 @@ INLINE void ask(asking *a) {
                       sum[r][v]);                                                                                      \
     }
 
-// Sixteen rows of the left operand, in tiles, times all panels of the right one.
-#define LANE_TILES(tile, word, count)                                                                                  \
-    for (ptrdiff_t row = 0; row < cc_panel_width; row += lane_rows_of_##count)                                         \
+// Sixteen rows of the left operand, in tiles, times all panels of the right one. The first tile alone asks: a step of
+// the depth for each line of sixteen rows is enough.
+#define LANE_TILE_AT(tile, word, count, ahead)                                                                         \
     tile(left + row * row_stride, row_stride, depth_stride, lane_rows_of_##count, ahead,                               \
          (const word *)right + panel * right_stride, right_stride, count, words,                                       \
          sums + panel * sums_stride + row * cc_panel_width, sums_stride)
+#define LANE_TILES(tile, word, count)                                                                                  \
+    {                                                                                                                  \
+        ptrdiff_t row = 0;                                                                                             \
+        LANE_TILE_AT(tile, word, count, ahead);                                                                        \
+        for (row += lane_rows_of_##count; row < cc_panel_width; row += lane_rows_of_##count)                           \
+            LANE_TILE_AT(tile, word, count, NULL);                                                                     \
+    }
 
 #define DEFINE_LANE_ROWS(name, word, tile)                                                                             \
     INLINE void name(const word *left, ptrdiff_t row_stride, ptrdiff_t depth_stride, asking *ahead,                    \
@@ -81,11 +88,11 @@ INLINE void ask(asking *a) {
         for (ptrdiff_t panel = 0; panel < right_panels; panel += lane_panels) {                                        \
             ptrdiff_t count = cc_min(lane_panels, right_panels - panel);                                               \
             if (count == 3)                                                                                            \
-                LANE_TILES(tile, word, 3);                                                                             \
+                LANE_TILES(tile, word, 3)                                                                              \
             else if (count == 2)                                                                                       \
-                LANE_TILES(tile, word, 2);                                                                             \
+                LANE_TILES(tile, word, 2)                                                                              \
             else                                                                                                       \
-                LANE_TILES(tile, word, 1);                                                                             \
+                LANE_TILES(tile, word, 1)                                                                              \
         }                                                                                                              \
     }
 

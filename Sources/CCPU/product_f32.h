@@ -67,17 +67,26 @@ static void pack_transposed_f32(void *panel, const void *const *rows, int type, 
         pack_transposed_typed(panel, present, CC_F16, count);
 }
 
+INLINE void pack_straight_typed(float *panel, const void *const *rows, ptrdiff_t count, int type, ptrdiff_t width) {
+    ptrdiff_t column = 0;
+    for (; column + cc_panel_width <= width; column += cc_panel_width)
+        for (ptrdiff_t k = 0; k < count; k++, panel += cc_panel_width)
+#pragma clang loop unroll(full)
+            for (int i = 0; i < cc_panel_width; i += LANES)
+                store(panel + i, load_as(rows[k], type, column + i));
+    if (column < width)
+        for (ptrdiff_t k = 0; k < count; k++, panel += cc_panel_width)
+            for (ptrdiff_t i = 0; i < cc_panel_width; i++)
+                panel[i] = column + i < width ? widen_one(rows[k], type, column + i) : 0;
+}
+
 static void pack_straight_f32(void *panels, const void *const *rows, ptrdiff_t count, int type, ptrdiff_t width) {
-    float *panel = panels;
-    for (ptrdiff_t column = 0; column < width; column += cc_panel_width, panel += count * cc_panel_width) {
-        ptrdiff_t columns = cc_min(width - column, cc_panel_width);
-        for (ptrdiff_t k = 0; k < count; k++) {
-            float *to = panel + k * cc_panel_width;
-            widen(to, (const char *)rows[k] + column * cc_element_bytes(type), type, columns);
-            for (ptrdiff_t i = columns; i < cc_panel_width; i++)
-                to[i] = 0;
-        }
-    }
+    if (type == CC_F32)
+        pack_straight_typed(panels, rows, count, CC_F32, width);
+    else if (type == CC_BF16)
+        pack_straight_typed(panels, rows, count, CC_BF16, width);
+    else
+        pack_straight_typed(panels, rows, count, CC_F16, width);
 }
 
 // MARK: The tile
