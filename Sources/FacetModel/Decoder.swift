@@ -148,7 +148,7 @@ struct FeedForward: Sendable {
         let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
         let hasBias = configuration.hasLinearBias
         self.norm = norm
-        gateUp = try weights.linear("dense_h_to_4h", outputs: 2 * intermediate, inputs: hidden, hasBias: hasBias)
+        gateUp = try weights.gatedLinear("dense_h_to_4h", outputs: 2 * intermediate, inputs: hidden, hasBias: hasBias)
         down = try weights.linear("dense_4h_to_h", outputs: hidden, inputs: intermediate, hasBias: hasBias)
     }
 

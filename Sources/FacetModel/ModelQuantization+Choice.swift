@@ -69,7 +69,7 @@ extension GLM4VConfiguration {
 extension WeightDeclaration {
     /// Whether this is the matrix of a product that is not a convolution's: what quantization is for.
     var isQuantizable: Bool {
-        role == .matrix && shape.rank == 2 && unit.kind != .patchEmbedding && unit.kind != .tokenEmbedding
+        role.isMatrix && shape.rank == 2 && unit.kind != .patchEmbedding && unit.kind != .tokenEmbedding
     }
 
     /// The target that stands for this module in every layer.

@@ -65,7 +65,7 @@ public final class RandomWeights: WeightSource {
         let isFactor = declaration.role == .normWeight
         let center: Float = isFactor ? 1 : 0
         // Uniform noise of this width keeps a product's variance near that of its operand.
-        let inputs = max(1, declaration.role == .matrix ? shape.rowElementCount : shape.elementCount)
+        let inputs = max(1, declaration.role.isMatrix ? shape.rowElementCount : shape.elementCount)
         let width: Float = isFactor ? 0.1 : (3 / Float(inputs)).squareRoot()
         let values = (0..<min(shape.elementCount, noise.count)).map { index in
             center + width * noise[(index &+ offset) % noise.count]

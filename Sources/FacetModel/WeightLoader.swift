@@ -32,12 +32,12 @@ package final class WeightLoader: WeightBinder {
         if case .quantized(let stored) = try StoredWeight(weight, schemes[weight.name], in: source) {
             let matrix = try stored.matrix(from: source)
             return try naming(weight) { () throws(TensorError) in
-                try packedIfWanted(backend.bind(quantized: matrix, bias: summand))
+                try packedIfWanted(backend.bind(quantized: matrix, bias: summand), weight.role)
             }
         }
         let matrix = try fetch(weight).reshaped([outputs, inputs])
         return try naming(weight) { () throws(TensorError) in
-            try packedIfWanted(backend.bind(weight: matrix, bias: summand))
+            try packedIfWanted(backend.bind(weight: matrix, bias: summand), weight.role)
         }
     }
 
@@ -48,8 +48,10 @@ package final class WeightLoader: WeightBinder {
 
     package func alternatives(for unit: UnitName) -> [any WeightBinder] { [self] }
 
-    private func packedIfWanted(_ layer: LinearWeights) throws(TensorError) -> LinearWeights {
-        packs ? try backend.packed(layer) : layer
+    private func packedIfWanted(
+        _ layer: LinearWeights, _ role: WeightDeclaration.Role
+    ) throws(TensorError) -> LinearWeights {
+        packs ? try backend.packed(layer, isGated: role == .gatedMatrix) : layer
     }
 
     /// Puts the tensor's name into an error about memory: the backend does not know it.

@@ -7,12 +7,17 @@ public struct WeightDeclaration: Sendable, Hashable {
     public enum Role: Sendable, Hashable {
         /// The matrix of a product or convolution, or an embedding table.
         case matrix
+        /// The matrices of a gate and of what it multiplies, one above the other.
+        case gatedMatrix
         /// A summand per column.
         case bias
         /// A factor per column of a norm.
         case normWeight
         /// A row that is put among activations.
         case row
+
+        /// Whether a product multiplies rows by it, or rows are looked up in it.
+        var isMatrix: Bool { self == .matrix || self == .gatedMatrix }
     }
 
     /// The full name in the checkpoint.
@@ -99,10 +104,23 @@ package struct Weights {
     ///
     /// The kernel's dimensions below the first are flattened in this order.
     package func linear(_ name: String, stored shape: Shape, hasBias: Bool) throws(ModelError) -> LinearWeights {
+        try linear(name, stored: shape, role: .matrix, hasBias: hasBias)
+    }
+
+    /// The product `name` of `outputs / 2` gates and as many factors beside them, for `Backend.feedForwardInput`.
+    package func gatedLinear(
+        _ name: String, outputs: Int, inputs: Int, hasBias: Bool = false
+    ) throws(ModelError) -> LinearWeights {
+        try linear(name, stored: [outputs, inputs], role: .gatedMatrix, hasBias: hasBias)
+    }
+
+    private func linear(
+        _ name: String, stored shape: Shape, role: WeightDeclaration.Role, hasBias: Bool
+    ) throws(ModelError) -> LinearWeights {
         let outputs = shape.rowCount
         let bias = hasBias ? declare(name + ".bias", [outputs], .bias) : nil
         return try binder.linear(
-            declare(name + ".weight", shape, .matrix), bias: bias, outputs: outputs, inputs: shape.rowElementCount)
+            declare(name + ".weight", shape, role), bias: bias, outputs: outputs, inputs: shape.rowElementCount)
     }
 
     /// The RMSNorm `name` over `width` columns.

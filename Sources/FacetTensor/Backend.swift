@@ -89,8 +89,10 @@ public protocol Backend: AnyObject {
     /// Lays bound weights out anew for the device's products, in memory of their own; the bound ones may then go.
     ///
     /// Products with them may sum in another order, and quantize the rows of bfloat16 operands of int8 and int4 weights.
+    /// - Parameter isGated: whether the first half of the outputs is a gate of the second; what is packed so is for
+    ///   `feedForwardInput` alone.
     /// - Throws: `.outOfMemory`.
-    func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights
+    func packed(_ layer: LinearWeights, isGated: Bool) throws(TensorError) -> LinearWeights
 
     /// Makes a parameter (norm weight, bias, embedding table) usable on this device, keeping its shape and dtype.
     func bind(parameter: Tensor) throws(TensorError) -> Tensor
@@ -244,6 +246,7 @@ public protocol Backend: AnyObject {
     /// - Parameters:
     ///   - x: `[rows, hidden]`, the residual stream; not changed.
     ///   - normalized: scratch `[rows, hidden]`.
+    ///   - projection: `[2 · intermediate, hidden]`, the gate's outputs first; bound, or packed as gated.
     ///   - gateUp: scratch `[rows, 2 · intermediate]`.
     ///   - y: result `[rows, intermediate]`.
     func feedForwardInput(
@@ -258,7 +261,7 @@ extension Backend {
     }
 
     /// The weights as they are bound are laid out well enough.
-    public func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights { layer }
+    public func packed(_ layer: LinearWeights, isGated: Bool) throws(TensorError) -> LinearWeights { layer }
 
     /// Nobody counts.
     public var memoryUse: MemoryUse? { nil }

@@ -29,7 +29,7 @@ extension ModelQuantization {
     func ignoringTheRest(_ inventory: ModelInventory) -> ModelQuantization {
         let schemes = schemes(of: inventory.declarations.filter(\.isQuantizable).map(\.name))
         var ignored: [String] = []
-        for declaration in inventory.declarations where declaration.role == .matrix {
+        for declaration in inventory.declarations where declaration.role.isMatrix {
             if schemes[declaration.name] == nil && !ignored.contains(declaration.target) {
                 ignored.append(declaration.target)
             }

@@ -95,6 +95,19 @@ extension CPUDevice {
         }
     }
 
+    public func feedForwardInput(
+        _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, normalized: Tensor, gateUp: Tensor, into y: Tensor
+    ) throws(TensorError) {
+        let weight = projection.weight
+        try enqueue(
+            "feedForwardInput", x, norm.weight, weight, projection.quantized?.scales ?? weight,
+            projection.bias ?? weight, normalized, gateUp, y
+        ) { (backend) throws(TensorError) in
+            try backend.feedForwardInput(
+                x, norm: norm, projection: projection, normalized: normalized, gateUp: gateUp, into: y)
+        }
+    }
+
     public func containsNonFinite(_ x: Tensor) throws(TensorError) -> Bool {
         let answer = NonFiniteAnswer()
         try enqueue("containsNonFinite", x) { (backend) throws(TensorError) in

@@ -148,8 +148,8 @@ public final class CPUDevice: Backend {
     }
 
     /// Where memory counts the weights stay as they are bound, so that they take the bytes that were planned.
-    public func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights {
-        guard account.budget == nil, let layout = PackedLayout(layer) else { return layer }
+    public func packed(_ layer: LinearWeights, isGated: Bool) throws(TensorError) -> LinearWeights {
+        guard account.budget == nil, let layout = PackedLayout(layer, isGated: isGated) else { return layer }
         let matrix = try PackedMatrix(layout, device: device, label: "packed weight")
         queue.enqueue { [kernels] () throws(TensorError) in try kernels.backend.pack(layer, into: matrix) }
         return LinearWeights(packed: matrix, bias: layer.bias)

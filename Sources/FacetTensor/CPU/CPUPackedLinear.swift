@@ -76,6 +76,17 @@ extension CPUBackend {
         try multiply(x, matrix, bias, Int32(CC_GATED_SILU), y, in: "gatedLinear")
     }
 
+    public func feedForwardInput(
+        _ x: Tensor, norm: RMSNormWeights, projection: LinearWeights, normalized: Tensor, gateUp: Tensor, into y: Tensor
+    ) throws(TensorError) {
+        try rmsNorm(x, norm, into: normalized)
+        if let matrix = projection.packed, matrix.layout.isGated {
+            return try gatedLinear(normalized, matrix, bias: projection.bias, into: y)
+        }
+        try linear(normalized, projection, epilogue: .store, into: gateUp)
+        try gatedSiLU(gateUp, into: y)
+    }
+
     private func multiply(
         _ x: Tensor, _ matrix: PackedMatrix, _ bias: Tensor?, _ epilogue: Int32, _ y: Tensor, in operation: String
     ) throws(TensorError) {

@@ -1,8 +1,8 @@
 import CCPU
 
 extension CPUBackend {
-    public func packed(_ layer: LinearWeights) throws(TensorError) -> LinearWeights {
-        guard let layout = PackedLayout(layer) else { return layer }
+    public func packed(_ layer: LinearWeights, isGated: Bool) throws(TensorError) -> LinearWeights {
+        guard let layout = PackedLayout(layer, isGated: isGated) else { return layer }
         let matrix = try PackedMatrix(layout, device: device, label: "packed weight")
         try pack(layer, into: matrix)
         return LinearWeights(packed: matrix, bias: layer.bias)
@@ -19,16 +19,17 @@ extension CPUBackend {
 
 extension PackedLayout {
     /// The layout that bound weights take; nil when they are packed already or there is none for them.
-    init?(_ layer: LinearWeights) {
+    init?(_ layer: LinearWeights, isGated: Bool) {
         guard layer.packed == nil, layer.outputs > 0, layer.inputs > 0 else { return nil }
         if let quantized = layer.quantized {
             let format = PackedFormat(quantized.format)
             let group = quantized.groupCount == 1 && format.groups.contains(0) ? 0 : quantized.groupSize
             guard format.groups.contains(group) else { return nil }
-            self.init(format: format, outputs: layer.outputs, inputs: layer.inputs, group: group)
+            self.init(
+                format: format, outputs: layer.outputs, inputs: layer.inputs, group: group, isGated: isGated)
         } else {
             guard let format = PackedFormat(layer.weight.dtype) else { return nil }
-            self.init(format: format, outputs: layer.outputs, inputs: layer.inputs)
+            self.init(format: format, outputs: layer.outputs, inputs: layer.inputs, isGated: isGated)
         }
     }
 }
