@@ -7,6 +7,7 @@
 
 #define CC_VECTOR_BYTES 64
 #define CC_TABLE cc_kernels_avx512
+#define CC_BYTES cc_bytes_avx2
 #define HIDE(v) __asm__ volatile("" : "+v"(v))
 
 #pragma clang attribute push(                                                                                          \

@@ -7,6 +7,7 @@
 
 #define CC_VECTOR_BYTES 64
 #define CC_TABLE cc_kernels_avx512_bf16
+#define CC_BYTES bytes_vnni
 #define CC_HAS_BF16_DOT 1
 #define HIDE(v) __asm__ volatile("" : "+v"(v))
 

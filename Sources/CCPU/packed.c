@@ -175,8 +175,8 @@ static void choose_tasks(packed_product *p) {
 }
 
 static const cc_packed_path *choose_path(const cc_packed_kernels *kernels, int x_type, int format) {
-    if (x_type == CC_BF16 && format >= CC_PACKED_INT8 && kernels->int8.per_word)
-        return &kernels->int8;
+    if (x_type == CC_BF16 && format >= CC_PACKED_INT8 && kernels->bytes)
+        return kernels->bytes;
     if (x_type == CC_BF16 && (format == CC_PACKED_BF16 || format == CC_PACKED_FP8) && kernels->bf16.per_word)
         return &kernels->bf16;
     return &kernels->f32;

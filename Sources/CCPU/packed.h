@@ -37,7 +37,7 @@ typedef struct cc_panel {
 
 // One way to multiply packed panels: float32 words, bfloat16 pairs, or quadruples of bytes.
 typedef struct cc_packed_path {
-    int per_word;        // elements along the depth in one word; 0 where the processor has no such instruction
+    int per_word;        // elements along the depth in one word; 0 where there is no such path
     ptrdiff_t row_words; // distance of two rows
 
     // Writes at most 512 words of a row. `group` and `offset` matter to quantized rows: elements that share a scale, and
@@ -58,11 +58,15 @@ typedef struct cc_packed_path {
 typedef struct cc_packed_kernels {
     cc_packed_path f32;
     cc_packed_path bf16;
-    cc_packed_path int8;
+    const cc_packed_path *bytes; // null where bytes are no faster than float32
 
     // words[k][32] = 32 rows of `count` words each.
     void (*transpose_words)(uint32_t *words, const char *const *rows, ptrdiff_t count);
 } cc_packed_kernels;
+
+#if defined(__x86_64__)
+extern const cc_packed_path cc_bytes_avx2;
+#endif
 
 // Elements along the depth in one word.
 static inline int cc_packed_per_word(int format) {

@@ -8,6 +8,9 @@
 static void fill_packed_row_f32(void *row, const void *x, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
     (void)group, (void)offset;
     widen(row, x, type, count);
+    // The last word of a panel may hold up to three elements more.
+    for (ptrdiff_t i = count; i % 4 != 0; i++)
+        ((float *)row)[i] = 0;
 }
 
 // MARK: Decoding

@@ -43,11 +43,9 @@ const cc_kernels CC_TABLE = {
                         .expand = expand_bf16,
                         .direct = direct_bf16,
                         .multiply = multiply_packed_bf16},
-               .int8 = {.per_word = 4,
-                        .row_words = cc_quantized_row_words,
-                        .fill_row = quantize_row,
-                        .direct = direct_int,
-                        .multiply = multiply_packed_int},
+#endif
+#ifdef CC_BYTES
+               .bytes = &CC_BYTES,
 #endif
                .transpose_words = transpose_words},
     .widen = widen,

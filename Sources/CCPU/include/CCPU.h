@@ -132,7 +132,7 @@ void cc_pack(cc_engine *engine, cc_packed matrix, ptrdiff_t first, ptrdiff_t cou
 /// `y = epilogue(x · weightᵀ + bias)`; y has `outputs` columns, or half as many for `CC_GATED_SILU`, which a matrix
 /// takes if it was packed for it, and then it takes no other.
 ///
-/// bfloat16 rows meet int8 and int4 weights as int8, quantized by group, where the processor multiplies bytes.
+/// bfloat16 rows meet int8 and int4 weights as int8, quantized by group, where products of bytes are faster.
 void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t rows, cc_packed matrix, const void *bias,
                       int bias_type, int epilogue, void *y, int y_type);
 

@@ -13,7 +13,7 @@ import CCPU
 /// out anew, for faster products.
 ///
 /// *Precision.* float32 activations are multiplied in float32; bfloat16 activations with bfloat16 weights by
-/// bfloat16 products summed in float32, with packed int8 and int4 weights as int8 where the processor multiplies bytes.
+/// bfloat16 products summed in float32, with packed int8 and int4 weights as int8 where products of bytes are faster.
 /// Results do not depend on the number of threads, bit for bit; they do
 /// depend on the instruction set, within rounding.
 ///

@@ -45,7 +45,7 @@ extension CPUBackend {
 
     /// Writes `epilogue(x · weightᵀ + bias)` into `y`.
     ///
-    /// bfloat16 rows meet int8 and int4 weights quantized to int8 in groups, where the processor multiplies bytes; float32
+    /// bfloat16 rows meet int8 and int4 weights quantized to int8 in groups, where products of bytes are faster; float32
     /// rows are multiplied in float32 whatever the weights.
     ///
     /// - Parameters:

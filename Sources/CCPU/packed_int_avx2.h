@@ -1,0 +1,218 @@
+// Products of rows quantized to int8 with packed int8 and int4 panels, by multiplications of 16-bit and 8-bit pairs
+// (AVX2). See packed.h; packed_int.h is the same for processors that multiply quadruples of bytes.
+//
+// The sums of a group are exact, and so the same as there: codes of weights are unsigned, shifted by an offset, and a
+// group's sum starts at -offset · (sum of the row's codes).
+//
+//   int8    vpmaddwd: the even and the odd bytes of a word become two pairs of 16 bits. vpmaddubsw would overflow:
+//           255 · 127 · 2 takes 17 bits.
+//   int4    vpmaddubsw: a pair is at most 15 · 127 · 2 = 3,810, so eight words fit into 16 bits before they are widened.
+//
+// A row holds for each word of four codes, with int4 weights, the four bytes; with int8 weights 16-bit pairs of the even
+// codes and of the odd ones. Behind them lie a scale and a correction for each of at most 32 groups.
+#pragma once
+#include "packed_f32.h"
+
+enum {
+    byte_scales_place = 2 * cc_block_words,
+    byte_corrections_place = byte_scales_place + 32,
+    byte_row_words = byte_corrections_place + 32 + 16, // an odd number of cache lines
+    byte_tile_rows = 6,
+    narrow_words = 8, // words whose products fit into 16 bits
+};
+
+// Sixteen codes as bytes.
+INLINE void store_bytes(int8_t *to, __m256i first, __m256i second) {
+    __m256i shorts = _mm256_packs_epi32(first, second), bytes = _mm256_packs_epi16(shorts, shorts);
+    __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+    _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
+}
+
+// Sixteen codes as four times two pairs: elements 0 and 2, elements 1 and 3.
+INLINE void store_pairs(int16_t *to, __m256i first, __m256i second) {
+    __m256i shorts = _mm256_packs_epi32(first, second);
+    __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15, //
+                                     0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+    __m256i pairs = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(shorts, order), 0xd8);
+    _mm256_storeu_si256((__m256i *)to, pairs);
+}
+
+INLINE __m256 widened_eight(const uint16_t *x) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)x)), 16));
+}
+
+// One group of at most 128 elements, completed by zeros; with a NaN or an infinity among them its scale is a NaN.
+INLINE void quantize_group(const uint16_t *x, ptrdiff_t group, int offset, char *codes, float *scale,
+                           int32_t *correction) {
+    __m256i largest = _mm256_setzero_si256(), sum = largest;
+    for (ptrdiff_t i = 0; i < group; i += 8) {
+        __m256i bits = _mm256_castps_si256(widened_eight(x + i));
+        largest = _mm256_max_epu32(largest, _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff)));
+    }
+    vu tops = (vu)largest;
+    uint32_t top = 0;
+    for (int i = 0; i < LANES; i++)
+        top = tops[i] > top ? tops[i] : top;
+    float magnitude;
+    memcpy(&magnitude, &top, 4);
+    int finite = top < 0x7f800000u;
+    // Below 2^-100 the quotient would overflow: such numbers count as zero.
+    __m256 factor = _mm256_set1_ps(finite && magnitude > 0x1p-100f ? 127 / magnitude : 0);
+    for (ptrdiff_t i = 0; i < group; i += 16) {
+        __m256i first = _mm256_cvtps_epi32(_mm256_mul_ps(widened_eight(x + i), factor));
+        __m256i second = _mm256_cvtps_epi32(_mm256_mul_ps(widened_eight(x + i + 8), factor));
+        if (!finite)
+            first = second = _mm256_setzero_si256();
+        sum = _mm256_add_epi32(sum, _mm256_add_epi32(first, second));
+        if (offset == 8)
+            store_bytes((int8_t *)codes + i, first, second);
+        else
+            store_pairs((int16_t *)codes + i, first, second);
+    }
+    vi sums = (vi)sum;
+    int32_t total = 0;
+    for (int i = 0; i < LANES; i++)
+        total += sums[i];
+    *scale = finite ? magnitude / 127 : NAN;
+    *correction = -offset * total;
+}
+
+// Writes codes, scales and corrections of a row of bfloat16.
+static void quantize_row_avx2(void *row, const void *x_, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
+    (void)type; // always CC_BF16
+    const uint16_t *x = x_;
+    ptrdiff_t code_bytes = offset == 8 ? 1 : 2;
+    float *scales = (float *)row + byte_scales_place;
+    int32_t *corrections = (int32_t *)row + byte_corrections_place;
+    for (ptrdiff_t start = 0, i = 0; start < count; start += group, i++) {
+        uint16_t rest[128] = {0};
+        const uint16_t *from = x + start;
+        if (count - start < group)
+            from = memcpy(rest, from, (size_t)(count - start) * 2);
+        quantize_group(from, group, offset, (char *)row + start * code_bytes, scales + i, corrections + i);
+    }
+}
+
+// Products of one word with one row, for eight columns each. `height` is a constant at every call.
+INLINE void add_int8_word(__m256i sum[][2], const int32_t *rows, int height, const char *word) {
+    __m256i both[2] = {_mm256_loadu_si256((const __m256i *)word), _mm256_loadu_si256((const __m256i *)(word + 32))};
+#pragma clang loop unroll(full)
+    for (int odd = 0; odd < 2; odd++) {
+        __m256i right[2];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < 2; v++)
+            right[v] = odd ? _mm256_srli_epi16(both[v], 8) : _mm256_and_si256(both[v], _mm256_set1_epi16(0xff));
+#pragma clang loop unroll(full)
+        for (int r = 0; r < height; r++) {
+            __m256i left = _mm256_set1_epi32(rows[r * byte_row_words + odd]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < 2; v++)
+                sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(right[v], left));
+        }
+    }
+}
+
+// Products of at most `narrow_words` words; `high` says which half of the bytes.
+INLINE void add_int4_words(__m256i sum[][2], const int32_t *rows, int height, const char *codes, ptrdiff_t words,
+                           int high) {
+    __m256i narrow[byte_tile_rows][2];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++)
+        narrow[r][0] = narrow[r][1] = _mm256_setzero_si256();
+    for (ptrdiff_t k = 0; k < words; k++) {
+        __m256i right[2];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < 2; v++) {
+            right[v] = _mm256_loadu_si256((const __m256i *)(codes + k * 64 + v * 32));
+            right[v] = _mm256_and_si256(high ? _mm256_srli_epi16(right[v], 4) : right[v], _mm256_set1_epi8(15));
+        }
+#pragma clang loop unroll(full)
+        for (int r = 0; r < height; r++) {
+            __m256i left = _mm256_set1_epi32(rows[r * byte_row_words + k]);
+#pragma clang loop unroll(full)
+            for (int v = 0; v < 2; v++)
+                narrow[r][v] = _mm256_add_epi16(narrow[r][v], _mm256_maddubs_epi16(right[v], left));
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < 2; v++)
+            sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(narrow[r][v], _mm256_set1_epi16(1)));
+}
+
+// One group times sixteen columns, the first or the second of a panel.
+INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
+                       const char *codes, const float *scales, int int4, int second, float *sums, ptrdiff_t stride,
+                       int accumulate) {
+    __m256i sum[byte_tile_rows][2];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++)
+        sum[r][0] = sum[r][1] = _mm256_set1_epi32(rows[r * byte_row_words + byte_corrections_place + group]);
+    if (int4)
+        for (ptrdiff_t k = 0; k < words; k += narrow_words)
+            add_int4_words(sum, rows + first + k, height, codes + k * 64, cc_min(narrow_words, words - k), second);
+    else
+        for (ptrdiff_t k = 0; k < words; k++) {
+            if (!second) {
+                __builtin_prefetch(codes + k * 128 + packed_ahead, 0, 2);
+                __builtin_prefetch(codes + k * 128 + packed_ahead + 64, 0, 2);
+            }
+            add_int8_word(sum, rows + 2 * (first + k), height, codes + k * 128 + second * 64);
+        }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) {
+        float scale_of_row;
+        memcpy(&scale_of_row, rows + r * byte_row_words + byte_scales_place + group, 4);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < 2; v++) {
+            float *to = sums + r * stride + second * 16 + v * LANES;
+            vf value = (vf)_mm256_cvtepi32_ps(sum[r][v]), before = accumulate ? load(to) : splat(0);
+            store(to, before + value * (load(scales + second * 16 + v * LANES) * splat(scale_of_row)));
+        }
+    }
+}
+
+static int direct_bytes(int format, ptrdiff_t rows) {
+    (void)rows;
+    return format == CC_PACKED_INT8 || format == CC_PACKED_INT4;
+}
+
+// Without groups of their own, weights meet the row's groups of 128.
+INLINE void multiply_bytes_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums,
+                                 ptrdiff_t stride, int accumulate) {
+    ptrdiff_t step = panel.group_words ? panel.group_words : 32;
+    for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
+        ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
+        const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+#pragma clang loop unroll(full)
+        for (int second = 0; second < 2; second++)
+            tile_bytes(rows, group, first, words, height, codes, scales_at(panel, word), int4, second, sums, stride,
+                       accumulate || first > 0);
+    }
+}
+
+static void multiply_bytes(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+                           int accumulate) {
+    // Tiles of equal heights: a last tile of one row would unpack every word for that row alone.
+    ptrdiff_t tiles = cc_ceil_div(row_count, byte_tile_rows), height = cc_ceil_div(row_count, tiles);
+    for (ptrdiff_t row = 0; row < row_count; row += height) {
+        const int32_t *left = (const int32_t *)rows + row * byte_row_words;
+        float *out = sums + row * stride;
+        ptrdiff_t count = cc_min(height, row_count - row);
+#define TILE(n) multiply_bytes_typed(left, n, panel, 0, out, stride, accumulate)
+        if (panel.format == CC_PACKED_INT8)
+            PACKED_HEIGHTS_3(count, TILE)
+#undef TILE
+#define TILE(n) multiply_bytes_typed(left, n, panel, 1, out, stride, accumulate)
+        if (panel.format == CC_PACKED_INT4)
+            PACKED_HEIGHTS_3(count, TILE)
+#undef TILE
+    }
+}
+
+const cc_packed_path cc_bytes_avx2 = {.per_word = 4,
+                                      .row_words = byte_row_words,
+                                      .fill_row = quantize_row_avx2,
+                                      .direct = direct_bytes,
+                                      .multiply = multiply_bytes};
