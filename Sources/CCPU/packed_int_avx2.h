@@ -93,82 +93,95 @@ static void quantize_row_avx2(void *row, const void *x_, int type, ptrdiff_t cou
     }
 }
 
-// Products of one word with one row, for eight columns each. `height` is a constant at every call.
-INLINE void add_int8_word(__m256i sum[][2], const int32_t *rows, int height, const char *word) {
-    __m256i both[2] = {_mm256_loadu_si256((const __m256i *)word), _mm256_loadu_si256((const __m256i *)(word + 32))};
+// A tile is some rows times `vectors` vectors of eight columns, from vector `first` on: all four vectors of a panel for
+// one or two rows, two for more. `height`, `first` and `vectors` are constants at every call.
+typedef struct byte_sums {
+    __m256i of[byte_tile_rows][4];
+} byte_sums;
+
+// Products of one word.
+INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const char *word, int first, int vectors) {
 #pragma clang loop unroll(full)
     for (int odd = 0; odd < 2; odd++) {
-        __m256i right[2];
+        __m256i right[4];
 #pragma clang loop unroll(full)
-        for (int v = 0; v < 2; v++)
-            right[v] = odd ? _mm256_srli_epi16(both[v], 8) : _mm256_and_si256(both[v], _mm256_set1_epi16(0xff));
+        for (int v = 0; v < vectors; v++) {
+            right[v] = _mm256_loadu_si256((const __m256i *)(word + (first + v) * 32));
+            right[v] = odd ? _mm256_srli_epi16(right[v], 8) : _mm256_and_si256(right[v], _mm256_set1_epi16(0xff));
+        }
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
             __m256i left = _mm256_set1_epi32(rows[r * byte_row_words + odd]);
 #pragma clang loop unroll(full)
-            for (int v = 0; v < 2; v++)
-                sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(right[v], left));
+            for (int v = 0; v < vectors; v++)
+                sum->of[r][v] = _mm256_add_epi32(sum->of[r][v], _mm256_madd_epi16(right[v], left));
         }
     }
 }
 
-// Products of at most `narrow_words` words; `high` says which half of the bytes.
-INLINE void add_int4_words(__m256i sum[][2], const int32_t *rows, int height, const char *codes, ptrdiff_t words,
-                           int high) {
-    __m256i narrow[byte_tile_rows][2];
+// Products of at most `narrow_words` words; the second pair of vectors is in the high halves of the bytes.
+INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, const char *codes, ptrdiff_t words,
+                           int first, int vectors) {
+    __m256i narrow[byte_tile_rows][4];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
-        narrow[r][0] = narrow[r][1] = _mm256_setzero_si256();
-    for (ptrdiff_t k = 0; k < words; k++) {
-        __m256i right[2];
 #pragma clang loop unroll(full)
-        for (int v = 0; v < 2; v++) {
-            right[v] = _mm256_loadu_si256((const __m256i *)(codes + k * 64 + v * 32));
-            right[v] = _mm256_and_si256(high ? _mm256_srli_epi16(right[v], 4) : right[v], _mm256_set1_epi8(15));
+        for (int v = 0; v < vectors; v++)
+            narrow[r][v] = _mm256_setzero_si256();
+    for (ptrdiff_t k = 0; k < words; k++) {
+        __m256i right[4];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++) {
+            right[v] = _mm256_loadu_si256((const __m256i *)(codes + k * 64 + (first + v) % 2 * 32));
+            right[v] = first + v < 2 ? right[v] : _mm256_srli_epi16(right[v], 4);
+            right[v] = _mm256_and_si256(right[v], _mm256_set1_epi8(15));
         }
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
             __m256i left = _mm256_set1_epi32(rows[r * byte_row_words + k]);
 #pragma clang loop unroll(full)
-            for (int v = 0; v < 2; v++)
+            for (int v = 0; v < vectors; v++)
                 narrow[r][v] = _mm256_add_epi16(narrow[r][v], _mm256_maddubs_epi16(right[v], left));
         }
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < 2; v++)
-            sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(narrow[r][v], _mm256_set1_epi16(1)));
+        for (int v = 0; v < vectors; v++)
+            sum->of[r][v] = _mm256_add_epi32(sum->of[r][v], _mm256_madd_epi16(narrow[r][v], _mm256_set1_epi16(1)));
 }
 
-// One group times sixteen columns, the first or the second of a panel.
-INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
-                       const char *codes, const float *scales, int int4, int second, float *sums, ptrdiff_t stride,
-                       int accumulate) {
-    __m256i sum[byte_tile_rows][2];
+// One group: `codes` and `scales` are the panel's, `group` and `word` the row's.
+INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdiff_t words, int height,
+                       const char *codes, const float *scales, int int4, int first, int vectors, float *sums,
+                       ptrdiff_t stride, int accumulate) {
+    byte_sums sum;
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
-        sum[r][0] = sum[r][1] = _mm256_set1_epi32(rows[r * byte_row_words + byte_corrections_place + group]);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++)
+            sum.of[r][v] = _mm256_set1_epi32(rows[r * byte_row_words + byte_corrections_place + group]);
     if (int4)
         for (ptrdiff_t k = 0; k < words; k += narrow_words)
-            add_int4_words(sum, rows + first + k, height, codes + k * 64, cc_min(narrow_words, words - k), second);
+            add_int4_words(&sum, rows + word + k, height, codes + k * 64, cc_min(narrow_words, words - k), first,
+                           vectors);
     else
         for (ptrdiff_t k = 0; k < words; k++) {
-            if (!second) {
+            if (first == 0) {
                 __builtin_prefetch(codes + k * 128 + packed_ahead, 0, 2);
                 __builtin_prefetch(codes + k * 128 + packed_ahead + 64, 0, 2);
             }
-            add_int8_word(sum, rows + 2 * (first + k), height, codes + k * 128 + second * 64);
+            add_int8_word(&sum, rows + 2 * (word + k), height, codes + k * 128, first, vectors);
         }
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
         float scale_of_row;
         memcpy(&scale_of_row, rows + r * byte_row_words + byte_scales_place + group, 4);
 #pragma clang loop unroll(full)
-        for (int v = 0; v < 2; v++) {
-            float *to = sums + r * stride + second * 16 + v * LANES;
-            vf value = (vf)_mm256_cvtepi32_ps(sum[r][v]), before = accumulate ? load(to) : splat(0);
-            store(to, before + value * (load(scales + second * 16 + v * LANES) * splat(scale_of_row)));
+        for (int v = 0; v < vectors; v++) {
+            float *to = sums + r * stride + (first + v) * LANES;
+            vf value = (vf)_mm256_cvtepi32_ps(sum.of[r][v]), before = accumulate ? load(to) : splat(0);
+            store(to, before + value * (load(scales + (first + v) * LANES) * splat(scale_of_row)));
         }
     }
 }
@@ -185,9 +198,10 @@ INLINE void multiply_bytes_typed(const int32_t *rows, int height, cc_panel panel
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
         const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+        const int vectors = height <= 2 ? 4 : 2;
 #pragma clang loop unroll(full)
-        for (int second = 0; second < 2; second++)
-            tile_bytes(rows, group, first, words, height, codes, scales_at(panel, word), int4, second, sums, stride,
+        for (int v = 0; v < 4; v += vectors)
+            tile_bytes(rows, group, first, words, height, codes, scales_at(panel, word), int4, v, vectors, sums, stride,
                        accumulate || first > 0);
     }
 }
