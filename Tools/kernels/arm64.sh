@@ -6,5 +6,5 @@ cd "$(dirname "$0")/../.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 clang --target=aarch64-linux-gnu --ld-path="$(command -v aarch64-linux-gnu-ld)" -std=c2x -O2 -pthread \
-    -Wall -Wextra -Werror -ISources/CCPU/include -ISources/CCPU Sources/CCPU/*.c Tools/arm64/check.c -lm -o "$out/check"
+    -Wall -Wextra -Werror -ISources/CCPU/include -ISources/CCPU Sources/CCPU/*.c Tools/kernels/check.c -lm -o "$out/check"
 qemu-aarch64 -L /usr/aarch64-linux-gnu "$out/check"

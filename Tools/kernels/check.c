@@ -1,0 +1,274 @@
+// Checks the kernels of CCPU against double-precision loops, at odd sizes, on every instruction set that this
+// processor has. Prints the worst error of each operation; exits with 1 when one is over its tolerance.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "CCPU.h"
+
+static uint64_t state = 7;
+static int failures;
+
+static float next_random(void) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (float)(int32_t)(state >> 32) / 2147483648.0f;
+}
+
+static float get(const void *p, int type, ptrdiff_t i) {
+    if (type == CC_F32)
+        return ((const float *)p)[i];
+    uint32_t bits = (uint32_t)((const uint16_t *)p)[i] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// `count` random numbers in [-1, 1), exact in `type`.
+static void *make(int type, ptrdiff_t count) {
+    void *p = calloc((size_t)count, 4);
+    if (!p)
+        exit(2);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        float value = next_random();
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        if (type == CC_F32)
+            ((float *)p)[i] = value;
+        else
+            ((uint16_t *)p)[i] = (uint16_t)(bits >> 16);
+    }
+    return p;
+}
+
+// float32: the rounding of sums of a few hundred terms. bfloat16: half a unit of its 8-bit significand, doubled
+// because attention may round its probabilities too. `more` is what an operation may round besides.
+static void compare(const char *name, int isa, int type, const double *want, const void *got, ptrdiff_t count,
+                    double more) {
+    double tolerance = (type == CC_F32 ? 2e-5 : 8e-3) + more, worst = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        double error = fabs(get(got, type, i) - want[i]) / (1 + fabs(want[i]));
+        if (!(error <= worst))
+            worst = error;
+    }
+    int bad = !(worst <= tolerance);
+    failures += bad;
+    printf("%-10s set %d %s n=%-6td worst %.2e%s\n", name, isa, type == CC_F32 ? "f32 " : "bf16", count, worst,
+           bad ? "  FAILED" : "");
+}
+
+static void check_linear(cc_engine *e, int isa, int type, ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs) {
+    void *x = make(type, rows * inputs), *w = make(type, outputs * inputs), *b = make(type, outputs);
+    void *y = make(type, rows * outputs);
+    double *want = calloc((size_t)(rows * outputs), sizeof *want);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t o = 0; o < outputs; o++) {
+            double sum = get(b, type, o);
+            for (ptrdiff_t i = 0; i < inputs; i++)
+                sum += (double)get(x, type, r * inputs + i) * get(w, type, o * inputs + i);
+            want[r * outputs + o] = sum;
+        }
+    cc_linear(e, x, type, rows, inputs, w, type, outputs, b, type, CC_STORE, y, type);
+    compare("linear", isa, type, want, y, rows * outputs, 0);
+    free(x), free(w), free(b), free(y), free(want);
+}
+
+static void check_norm(cc_engine *e, int isa, int type, ptrdiff_t rows, ptrdiff_t width, int centered) {
+    void *x = make(type, rows * width), *w = make(type, width), *b = make(type, width), *y = make(type, rows * width);
+    double *want = calloc((size_t)(rows * width), sizeof *want);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        double mean = 0, square = 0;
+        for (ptrdiff_t i = 0; centered && i < width; i++)
+            mean += get(x, type, r * width + i) / (double)width;
+        for (ptrdiff_t i = 0; i < width; i++)
+            square += pow(get(x, type, r * width + i) - mean, 2) / (double)width;
+        for (ptrdiff_t i = 0; i < width; i++)
+            want[r * width + i] = (get(x, type, r * width + i) - mean) / sqrt(square + 1e-5) * get(w, type, i) +
+                                  (centered ? get(b, type, i) : 0);
+    }
+    if (centered)
+        cc_layer_norm(e, x, type, rows, width, w, type, b, type, 1e-5f, CC_STORE, y);
+    else
+        cc_rms_norm(e, x, type, rows, width, w, type, 1e-5f, y);
+    compare(centered ? "layer norm" : "rms norm", isa, type, want, y, rows * width, 0);
+    free(x), free(w), free(b), free(y), free(want);
+}
+
+static void check_attention(cc_engine *e, int isa, int type, ptrdiff_t length, ptrdiff_t heads, ptrdiff_t d) {
+    ptrdiff_t rows = 2 * length, wide = 3 * heads * d;
+    void *qkv = make(type, rows * wide), *y = make(type, rows * heads * d);
+    double *want = calloc((size_t)(rows * heads * d), sizeof *want);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t h = 0; h < heads; h++) {
+            double total = 0, *out = want + (r * heads + h) * d;
+            for (ptrdiff_t s = r / length * length; s < r / length * length + length; s++) {
+                double dot = 0;
+                for (ptrdiff_t i = 0; i < d; i++)
+                    dot += (double)get(qkv, type, r * wide + h * d + i) *
+                           get(qkv, type, s * wide + (heads + h) * d + i);
+                double weight = exp(dot / sqrt((double)d));
+                total += weight;
+                for (ptrdiff_t i = 0; i < d; i++)
+                    out[i] += weight * get(qkv, type, s * wide + (2 * heads + h) * d + i);
+            }
+            for (ptrdiff_t i = 0; i < d; i++)
+                out[i] /= total;
+        }
+    cc_attention(e, qkv, type, rows, length, heads, d, y);
+    compare("attention", isa, type, want, y, rows * heads * d, 0);
+    free(qkv), free(y), free(want);
+}
+
+// MARK: Packed weights
+
+static double e4m3(uint8_t code) {
+    int exponent = code >> 3 & 15, fraction = code & 7;
+    double value = exponent ? ldexp(1 + fraction / 8.0, exponent - 7) : ldexp(fraction, -9);
+    return code & 0x80 ? -value : value;
+}
+
+// Rows of codes as `cc_pack` takes them, and what they mean.
+static void make_codes(int format, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t group, uint8_t *codes, float *scales,
+                       double *weights) {
+    ptrdiff_t groups = group ? (inputs + group - 1) / group : 1;
+    ptrdiff_t row_bytes = format == CC_PACKED_INT4 ? (inputs + 1) / 2 : inputs;
+    for (ptrdiff_t i = 0; i < outputs * groups; i++)
+        scales[i] = (1 + next_random() / 2) / (format == CC_PACKED_INT4 ? 8 : format == CC_PACKED_INT8 ? 128 : 448);
+    for (ptrdiff_t o = 0; o < outputs; o++)
+        for (ptrdiff_t i = 0; i < inputs; i++) {
+            double scale = scales[o * groups + (group ? i / group : 0)], code;
+            uint8_t byte = (uint8_t)(int)(128 + 127 * next_random());
+            if (format == CC_PACKED_INT4) {
+                uint8_t *to = codes + o * row_bytes + i / 2;
+                *to = i % 2 ? (uint8_t)((*to & 15) | (byte & 0xf0)) : byte & 15;
+                code = (i % 2 ? *to >> 4 : *to & 15) - 8;
+            } else {
+                if (format == CC_PACKED_FP8 && (byte & 0x7f) == 0x7f)
+                    byte = 0x38;
+                codes[o * row_bytes + i] = byte;
+                code = format == CC_PACKED_FP8 ? e4m3(byte) : (int8_t)byte;
+            }
+            weights[o * inputs + i] = code * scale;
+        }
+}
+
+static const char *const format_names[] = {"f32", "f16", "bf16", "fp8", "int8", "int4"};
+
+static void check_packed(cc_engine *e, int isa, int type, int format, ptrdiff_t group, ptrdiff_t rows, ptrdiff_t inputs,
+                         ptrdiff_t outputs) {
+    ptrdiff_t bytes = cc_packed_bytes(format, 0, outputs, inputs, group), groups = group ? (inputs + group - 1) / group : 1;
+    cc_packed matrix = {.format = format, .outputs = outputs, .inputs = inputs, .group = group,
+                        .panels = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64))};
+    double *weights = calloc((size_t)(outputs * inputs), sizeof *weights), *want = calloc((size_t)(rows * outputs), 8);
+    void *x = make(type, rows * inputs), *y = make(type, rows * outputs);
+    if (format >= CC_PACKED_FP8) {
+        uint8_t *codes = calloc((size_t)(outputs * inputs), 1);
+        float *scales = calloc((size_t)(outputs * groups), sizeof *scales);
+        make_codes(format, inputs, outputs, group, codes, scales, weights);
+        cc_pack(e, matrix, 0, outputs, codes, 0, scales);
+        free(codes), free(scales);
+    } else {
+        void *w = make(CC_BF16, outputs * inputs); // magnitudes that a half holds too, but for the smallest
+        for (ptrdiff_t i = 0; i < outputs * inputs; i++)
+            weights[i] = get(w, CC_BF16, i);
+        cc_pack(e, matrix, 0, outputs, w, CC_BF16, NULL);
+        free(w);
+    }
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t o = 0; o < outputs; o++)
+            for (ptrdiff_t i = 0; i < inputs; i++)
+                want[r * outputs + o] += get(x, type, r * inputs + i) * weights[o * inputs + i];
+    cc_linear_packed(e, x, type, rows, matrix, NULL, 0, CC_STORE, y, type);
+    // Rows that meet int8 and int4 as bytes are rounded to 127 steps of a magnitude of about 1: four standard deviations.
+    int rounds = type == CC_BF16 && format >= CC_PACKED_INT8 && isa != CC_ISA_PORTABLE;
+    compare(format_names[format], isa, type, want, y, rows * outputs, rounds ? 0.12 : 0);
+    free(matrix.panels), free(weights), free(want), free(x), free(y);
+}
+
+// MARK: Pages
+
+// One sequence of `context` tokens, the last `rows` of them new; `stored` is how its keys and values are kept.
+static void check_pages(cc_engine *e, int isa, int type, int stored, ptrdiff_t context, ptrdiff_t rows, ptrdiff_t heads,
+                        ptrdiff_t groups, ptrdiff_t d) {
+    enum { page_size = 16 };
+    ptrdiff_t pages = (context + page_size - 1) / page_size, row_bytes = cc_cache_row_bytes(stored, d);
+    ptrdiff_t slots = pages * page_size, shared = heads / groups;
+    char *kept[2] = {calloc((size_t)(slots * groups), (size_t)row_bytes), calloc((size_t)(slots * groups), (size_t)row_bytes)};
+    double *exact[2] = {calloc((size_t)(context * groups * d), 8), calloc((size_t)(context * groups * d), 8)};
+    int32_t *table = calloc((size_t)pages, sizeof *table), offsets[] = {0, (int32_t)rows}, contexts[] = {(int32_t)context};
+    for (ptrdiff_t i = 0; i < pages; i++)
+        table[i] = (int32_t)(pages - 1 - i);
+    for (int which = 0; which < 2; which++)
+        for (ptrdiff_t t = 0; t < context; t++)
+            for (ptrdiff_t g = 0; g < groups; g++) {
+                char *row = kept[which] + ((table[t / page_size] * page_size + t % page_size) * groups + g) * row_bytes;
+                float scale = 1.0f / 127;
+                for (ptrdiff_t i = 0; i < d; i++) {
+                    float value = next_random();
+                    uint32_t bits;
+                    memcpy(&bits, &value, 4);
+                    if (stored == CC_F32)
+                        ((float *)row)[i] = value;
+                    else if (stored == CC_BF16)
+                        ((uint16_t *)row)[i] = (uint16_t)(bits >> 16);
+                    else
+                        ((int8_t *)row)[i] = (int8_t)(value * 127);
+                    exact[which][(t * groups + g) * d + i] =
+                        stored == CC_I8 ? (double)((int8_t *)row)[i] * scale : get(row, stored, i);
+                }
+                if (stored == CC_I8)
+                    memcpy(row + d, &scale, 4);
+            }
+    void *q = make(type, rows * heads * d), *y = make(type, rows * heads * d);
+    double *want = calloc((size_t)(rows * heads * d), 8);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t h = 0; h < heads; h++) {
+            double total = 0, *out = want + (r * heads + h) * d;
+            for (ptrdiff_t t = 0; t <= context - rows + r; t++) {
+                const double *key = exact[0] + (t * groups + h / shared) * d, *value = exact[1] + (t * groups + h / shared) * d;
+                double dot = 0;
+                for (ptrdiff_t i = 0; i < d; i++)
+                    dot += get(q, type, (r * heads + h) * d + i) * key[i];
+                double weight = exp(dot / sqrt((double)d));
+                total += weight;
+                for (ptrdiff_t i = 0; i < d; i++)
+                    out[i] += weight * value[i];
+            }
+            for (ptrdiff_t i = 0; i < d; i++)
+                out[i] /= total;
+        }
+    cc_cache cache = {.keys = kept[0], .values = kept[1], .type = type, .stored = stored, .page_size = page_size,
+                      .heads = heads, .groups = groups, .dimension = d};
+    cc_paged_attention(e, q, cache, 1, offsets, contexts, table, pages, y);
+    compare(stored == CC_I8 ? "pages int8" : "pages", isa, type, want, y, rows * heads * d, 0);
+    for (int which = 0; which < 2; which++)
+        free(kept[which]), free(exact[which]);
+    free(table), free(q), free(y), free(want);
+}
+
+int main(void) {
+    for (int isa = CC_ISA_PORTABLE; isa <= CC_ISA_AVX512_BF16; isa++) {
+        cc_engine *e = cc_isa_supported(isa) ? cc_engine_create(2, isa) : NULL;
+        if (!e && isa == CC_ISA_PORTABLE)
+            return 2;
+        for (int type = CC_F32; e && type <= CC_BF16; type += CC_BF16) {
+            static const ptrdiff_t rows[] = {1, 3, 17, 65};
+            for (int i = 0; i < 4; i++) {
+                check_linear(e, isa, type, rows[i], 67, 131);
+                check_norm(e, isa, type, rows[i], 131, 0);
+                check_norm(e, isa, type, rows[i], 131, 1);
+                check_attention(e, isa, type, rows[i], 3, 20 + 2 * i);
+                for (int format = CC_PACKED_F32; format <= CC_PACKED_INT4; format++)
+                    for (ptrdiff_t group = format == CC_PACKED_INT4 ? 64 : 0; group <= 128; group += 64)
+                        if (group == 0 || format >= CC_PACKED_INT8)
+                            check_packed(e, isa, type, format, group, rows[i], 517, 75);
+                check_pages(e, isa, type, type, 300 + rows[i], rows[i], 6, 2, 24);
+                check_pages(e, isa, type, CC_I8, 300 + rows[i], rows[i], 6, 2, 24);
+                check_pages(e, isa, type, type, 300 + rows[i], rows[i], 4, 1, 19);
+            }
+        }
+        if (e)
+            cc_engine_destroy(e);
+    }
+    printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
+    return failures != 0;
+}
