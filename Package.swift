@@ -33,6 +33,9 @@ let package = Package(
             ]
         ),
 
+        // C: NVIDIA's libraries, declared by hand and opened at run time.
+        .target(name: "CCUDA"),
+
         // What a tensor, a device and a backend are; the CPU backend.
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
 
