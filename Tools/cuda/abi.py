@@ -32,10 +32,11 @@ VALUES = """
 #include <nvrtc.h>
 #include <cublasLt.h>
 #include <nvml.h>
+%s
 namespace ours {
 #include "CCUDA.h"
 }
-#define CHECK_VALUE(name) static_assert((long long)ours::name == (long long)::name, #name);
+#define CHECK_VALUE(name) static_assert((long long)ours::name == published_##name, #name);
 #define CHECK_SIZE(type) static_assert(sizeof(ours::type) == sizeof(::type) && alignof(ours::type) == alignof(::type), #type);
 #define CHECK_FIELD(type, field) \\
     static_assert(offsetof(ours::type, field) == offsetof(::type, field), #type "." #field); \\
@@ -78,13 +79,18 @@ def structs(text):
 
 def write_checks(declarations, folder):
     text = "".join(path.read_text() for path in sorted(pathlib.Path(declarations).glob("*.h")))
+    # Some of the headers' constants are macros, which would replace the names inside our declarations too.
+    published = "\n".join(
+        f"constexpr long long published_{name} = (long long){name};\n#undef {name}" for name in constants(text))
     lines = [f"CHECK_VALUE({name})" for name in constants(text)]
     lines += [f"CHECK_SIZE({name})" for name in scalar_types(text)]
     for name, fields in structs(text):
+        if name.startswith("ccuda_"):  # the tables are ours alone
+            continue
         lines.append(f"CHECK_SIZE({name})")
         lines += [f"CHECK_FIELD({name}, {field})" for field in fields if (name, field) not in UNNAMED_FIELDS]
     pathlib.Path(folder, "functions.c").write_text(FUNCTIONS)
-    pathlib.Path(folder, "values.cpp").write_text(VALUES + "\n".join(lines) + "\n")
+    pathlib.Path(folder, "values.cpp").write_text(VALUES % published + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -180,6 +180,11 @@ typedef union CUlaunchAttributeValue {
         unsigned int x, y, z;
     } clusterDim;
     int programmaticStreamSerializationAllowed;
+    struct {
+        CUevent event;
+        int flags;
+        int triggerAtBlockStart;
+    } programmaticEvent;
 } CUlaunchAttributeValue;
 
 typedef struct CUlaunchAttribute {
