@@ -39,6 +39,9 @@ let package = Package(
         // What a tensor, a device and a backend are; the CPU backend.
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
 
+        // NVIDIA's cards: the driver, its libraries, memory, streams and kernels.
+        .target(name: "FacetCUDA", dependencies: ["CCUDA", "FacetTensor"], swiftSettings: swiftSettings),
+
         // JSON, strict and in order, below everything that reads it.
         .target(name: "FacetJSON", swiftSettings: swiftSettings),
 
