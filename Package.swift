@@ -17,6 +17,8 @@ let package = Package(
         .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
         .library(name: "FacetPlacement", targets: ["FacetPlacement"]),
         .library(name: "FacetModel", targets: ["FacetModel"]),
+        // For tests alone: opened by path, linked by nothing.
+        .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -132,6 +134,10 @@ let package = Package(
         ),
         .testTarget(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
+        .target(name: "FakeCUDA", dependencies: ["CCUDA"], path: "Tests/FakeCUDA"),
+        .testTarget(
+            name: "FacetCUDATests", dependencies: ["FacetCUDA", "FacetTensor", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",
             dependencies: ["FacetCheckpoint", "FacetJSON", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],

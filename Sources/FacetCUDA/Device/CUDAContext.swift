@@ -28,7 +28,8 @@ public final class CUDAContext: @unchecked Sendable {
         try driver.check(result, "cuDevicePrimaryCtxRetain", device: info.device)
         guard let handle else {
             throw .callFailed(
-                device: info.device, call: "cuDevicePrimaryCtxRetain", result: "no context", reason: "the driver is faulty")
+                device: info.device, call: "cuDevicePrimaryCtxRetain", result: "no context",
+                reason: "the driver is faulty")
         }
         self.driver = driver
         self.info = info

@@ -145,7 +145,8 @@ public final class CUDAKernel: @unchecked Sendable {
             var offset = 0
             var byteCount = 0
             // The call that goes beyond the last parameter is refused: that is how their number is found.
-            let result = try context.query("cuFuncGetParamInfo") { _ in ask(function, sizes.count, &offset, &byteCount) }
+            let result = try context.query("cuFuncGetParamInfo") { _ in ask(function, sizes.count, &offset, &byteCount)
+            }
             if result == CUDA_ERROR_INVALID_VALUE { break }
             try context.check(result, "cuFuncGetParamInfo")
             sizes.append(byteCount)

@@ -10,6 +10,7 @@ public struct LaunchShape: Sendable, Hashable {
     public var sharedByteCount: Int
 
     /// Whether the kernel may start before the one ahead of it in the stream has ended; the kernel then waits itself.
+    ///
     /// Without effect on cards that cannot.
     public var startsEarly: Bool
 

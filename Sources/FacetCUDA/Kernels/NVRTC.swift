@@ -90,8 +90,10 @@ public final class NVRTC: @unchecked Sendable {
         return String(terminated: characters)
     }
 
-    /// Opens the library that the compiler opens for itself by name, and finds only on the loader's path: an open one of
-    /// that name is taken wherever it lies. Without it every compilation fails.
+    /// Opens the library that the compiler needs for itself.
+    ///
+    /// The compiler opens it by name and finds it only on the loader's path, but takes one of that name that is open
+    /// already, wherever it lies. Without it every compilation fails.
     private static func openBuiltins(beside path: String) {
         guard let slash = path.lastIndex(of: "/") else { return }
         for file in LibrarySearch.matches("\(path[..<slash])/libnvrtc-builtins.so.*") {

@@ -107,7 +107,8 @@ struct PeerTrial {
     }
 
     /// Sends a pattern; what is wrong with what arrived, or nil.
-    private func send(from source: DeviceArena, to target: DeviceArena, seed: UInt32) throws(CUDAError) -> PeerRefusal? {
+    private func send(from source: DeviceArena, to target: DeviceArena, seed: UInt32) throws(CUDAError) -> PeerRefusal?
+    {
         let pattern = Self.pattern(seed: seed)
         let sent = try source.allocate(Self.byteCount, label: "the trial of a link")
         let arrived = try target.allocate(Self.byteCount, label: "the trial of a link")

@@ -24,8 +24,10 @@ struct NVMLQuestion {
 
     /// The processes that one of the two lists names; the list is asked for again while it grows.
     func processes(
-        _ ask: (@convention(c) (nvmlDevice_t?, UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<nvmlProcessInfo_t>?) ->
-            nvmlReturn_t)?
+        _ ask: (
+            @convention(c) (nvmlDevice_t?, UnsafeMutablePointer<UInt32>?, UnsafeMutablePointer<nvmlProcessInfo_t>?) ->
+                nvmlReturn_t
+        )?
     ) -> [NVMLCard.Process]? {
         guard let ask else { return nil }
         var room: UInt32 = 16

@@ -93,7 +93,8 @@ final class ProductPlan {
         let rowBytes = form.inputs * form.operandType.byteCount
         let resultBytes = form.outputs * form.resultType.byteCount
         let alignments = [
-            (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, rowBytes), (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, rowBytes),
+            (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, rowBytes),
+            (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, rowBytes),
             (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, resultBytes),
             (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, resultBytes),
         ]

@@ -1,6 +1,6 @@
 /// A small stand-in for NVIDIA's libraries: host memory, no threads, no kernels but a few of its own.
 ///
-/// It exports every symbol that CCUDA asks for, so that each wrapper is exercised where there is no card. It is opened by
+/// It exports every symbol that CCUDA asks for (fake.h declares them from its lists), so that each wrapper is exercised where there is no card. It is opened by
 /// explicit path only. Each test opens a copy of the file, and so has a machine of its own.
 ///
 /// Work runs when it is enqueued, or, lazily, as late as possible: when somebody waits for it. What is right in both
