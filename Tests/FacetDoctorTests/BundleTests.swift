@@ -54,6 +54,18 @@ struct BundleTests {
         #expect(bundle.findings == DoctorReport(bundle.facts).findings)
     }
 
+    @Test(
+        "a user or host with an everyday name changes no verdict",
+        arguments: ["nvidia", "default", "finished", "failed", "root", "ubuntu", "prohibited"])
+    func everydayNames(_ name: String) throws {
+        let redaction = Redaction(folders: [], names: [(name, "USER")])
+        for machine in Machine.all {
+            let facts = try machine.facts
+            let bundle = try Bundle(facts, redaction)
+            #expect(bundle.findings.map(\.verdict) == DoctorReport(facts).findings.map(\.verdict))
+        }
+    }
+
     @Test("a bundle can be judged elsewhere, with the same verdicts", arguments: Machine.all)
     func judgedElsewhere(_ machine: Machine) throws {
         let facts = try machine.facts

@@ -148,6 +148,36 @@ struct CheckTests {
         #expect(rows.map(\.verdict) == [expected])
     }
 
+    @Test(
+        "weights that do not fit are told which precision would",
+        arguments: [(20, "--dtype int8"), (13, "--dtype int4"), (5, "more memory")] as [(Int, String)])
+    func smallerWeights(_ gibibytes: Int, _ remedy: String) {
+        var facts = host { $0.availableBytes = gibibytes << 30 }
+        facts.model = ModelFacts()
+        facts.model?.weightBytes = 26 << 30
+        facts.model?.workBytes = 1 << 30
+        facts.model?.bytesByDtype = ["BF16": 26 << 30]
+        let row = DoctorReport(facts).findings.first { $0.group == .model && $0.check == "memory" }
+        #expect(row?.verdict == .warn && row?.remedy?.contains(remedy) == true, "\(String(describing: row))")
+        facts.model?.bytesByDtype = ["I8": 26 << 30]
+        let quantized = DoctorReport(facts).findings.first { $0.group == .model && $0.check == "memory" }
+        #expect(quantized?.remedy?.contains("--dtype") == false)
+    }
+
+    @Test("a driver without a card is not the same as neither, and Windows has its own way")
+    func noCard() {
+        var facts = Facts()
+        facts.driver = DriverFacts()
+        #expect(verdict("driver", facts) == .note && verdict("libcuda", facts) == nil)
+        facts.driver?.library = LibraryFacts(name: "libcuda.so.1", isLoadable: false, reason: "not there")
+        #expect(verdict("libcuda", facts) == nil)
+        facts.driver?.isWindowsSubsystem = true
+        #expect(verdict("driver", facts) == .note && verdict("libcuda", facts) == .fail)
+        facts.driver?.isWindowsSubsystem = false
+        facts.driver?.moduleVersion = "550.54.14"
+        #expect(verdict("driver", facts) == .warn)
+    }
+
     @Test("wrong results of a device fail, with the operation's name; NaN is wrong, too")
     func wrongResults() {
         var facts = Facts()

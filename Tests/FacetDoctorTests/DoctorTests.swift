@@ -103,6 +103,22 @@ struct DoctorTests {
         }
     }
 
+    @Test("a divided card counts with the memory of the instance that is visible, not with all of its own")
+    func instancePlan() async throws {
+        for (bytes, fits) in [(8 << 30, true), (600 << 20, false)] {
+            var doctor = doctor(try PlantedSystem())
+            doctor.modelFolder = FixtureFolder.path("glm4v-tiny").path
+            doctor.environment = ["CUDA_VISIBLE_DEVICES": "MIG-a3f1c7de-0b42-5a7e-8e7f-1f2d3c4b5a61"]
+            doctor.gpuProbe = FakeGPUProbe(cards: {
+                var gpu = try Machine.named("mig").facts.gpu ?? GPUFacts()
+                gpu.cards?[0].instances?[1].totalBytes = bytes
+                return gpu
+            })
+            let plan = try #require(await doctor.facts().model?.cardPlan)
+            #expect(plan.fits == fits, "\(plan.summary)")
+        }
+    }
+
     @Test("small computations are right on every instruction set, and the demo model sees what is drawn")
     func selfTest() async throws {
         var doctor = doctor(try PlantedSystem())

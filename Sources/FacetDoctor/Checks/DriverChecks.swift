@@ -22,7 +22,15 @@ extension Check {
             if driver.isWindowsSubsystem == true {
                 return [check.note("cards are reached through Windows, not the PCI bus")]
             }
-            return [check.note("no NVIDIA card; Facet computes on the processor")]
+            guard let version = driver.moduleVersion ?? facts.gpu?.driverVersion else {
+                return [check.note("no NVIDIA card; Facet computes on the processor")]
+            }
+            return [
+                check.warn(
+                    "\(version) is loaded, but no card is seen", needed: "a card",
+                    remedy: "a container needs --gpus all; on the machine itself, check the card's seat and its power "
+                        + "cables, and look for Xid lines in dmesg")
+            ]
         }
         if let version = driver.moduleVersion ?? facts.gpu?.driverVersion {
             return [check.ok("\(version)\(driver.isOpenModule == true ? ", open kernel module" : "")")]
@@ -120,7 +128,8 @@ extension Check {
     }
 
     private static func driverLibrary(_ facts: Facts, _ check: Check) -> [Finding] {
-        guard let library = facts.driver?.library, !CardList(facts).isEmpty else { return [] }
+        guard let library = facts.driver?.library else { return [] }
+        guard !CardList(facts).isEmpty || facts.driver?.isWindowsSubsystem == true else { return [] }
         if library.isLoadable { return [check.ok(library.version.map { "loads, \($0)" } ?? "loads")] }
         return [
             check.fail(

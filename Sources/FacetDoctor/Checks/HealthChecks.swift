@@ -76,7 +76,7 @@ extension Check {
             guard let usual = card.defaultPowerLimit, limit < usual * 0.9 else { return check.ok(of: subject, found) }
             return check.note(
                 of: subject, found, needed: "\(FactText.number(usual)) W",
-                remedy: "sudo nvidia-smi -pl \(Int(usual)) for full speed; prefill is slower with less")
+                remedy: "sudo nvidia-smi -pl \(FactText.number(usual)) for full speed; prefill is slower with less")
         }
     }
 

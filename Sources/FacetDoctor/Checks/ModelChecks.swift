@@ -103,10 +103,23 @@ extension Check {
             return [
                 check.warn(
                     "\(found): weights are read from the disk again and again", needed: needed,
-                    remedy: "--dtype int8 or int4 (docs/quantization.md), a machine with more memory, or patience")
+                    remedy: smallerWeights(model, room: available - work))
             ]
         }
         return [check.ok("\(found)\(model.residency.map { ", weights \($0)" } ?? "")", needed: needed)]
+    }
+
+    /// Weights of fewer bits, when 16-bit ones would then fit: codes, scales, and the layers that stay as they are.
+    private static func smallerWeights(_ model: ModelFacts, room: Int) -> String {
+        let types = Set((model.bytesByDtype ?? [:]).keys)
+        guard let weights = model.weightBytes, types.isSubset(of: ["BF16", "F16"]) else {
+            return "a machine with more memory, or patience"
+        }
+        for (name, hundredths) in [("int8", 55), ("int4", 35)] where weights / 100 * hundredths < room {
+            let size = FactText.bytes(weights / 100 * hundredths)
+            return "--dtype \(name) takes about \(size) for weights (docs/quantization.md)"
+        }
+        return "a machine with more memory, or patience"
     }
 
     private static func cardPlan(_ facts: Facts, _ check: Check) -> [Finding] {

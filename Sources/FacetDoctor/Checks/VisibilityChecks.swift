@@ -98,8 +98,6 @@ extension Check {
         return rows
     }
 
-    /// A variable's value without what a terminal would act upon.
-    private static func shown(_ value: String) -> String {
-        String(String.UnicodeScalarView(value.unicodeScalars.prefix(80).map { $0.value < 0x20 ? "\u{FFFD}" : $0 }))
-    }
+    /// The beginning of a variable's value.
+    private static func shown(_ value: String) -> String { value.count > 80 ? value.prefix(80) + "…" : value }
 }

@@ -1,7 +1,7 @@
 /// A card as the driver's libraries describe it.
 public struct CardFacts: Sendable, Hashable, Codable {
     /// What programs may do with the card.
-    public enum ComputeMode: String, Sendable, Hashable, Codable {
+    public enum ComputeMode: String, Sendable, Hashable, CaseIterable, Codable {
         case normal = "default"
         case exclusive = "exclusive process"
         case prohibited

@@ -27,7 +27,7 @@ public struct Facts: Sendable, Hashable, Codable {
 /// How a probe ended.
 public struct ProbeFacts: Sendable, Hashable, Codable {
     /// The ways to end.
-    public enum Outcome: String, Sendable, Hashable, Codable {
+    public enum Outcome: String, Sendable, Hashable, CaseIterable, Codable {
         case finished
         case failed
         case timedOut = "timed out"

@@ -24,7 +24,7 @@ public struct GPUFacts: Sendable, Hashable, Codable {
 /// A connection of two cards, in one direction.
 public struct PeerFacts: Sendable, Hashable, Codable {
     /// What a checked copy gave.
-    public enum Check: String, Sendable, Hashable, Codable {
+    public enum Check: String, Sendable, Hashable, CaseIterable, Codable {
         case passed
         case differs
         case hangs

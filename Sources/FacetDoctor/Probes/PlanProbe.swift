@@ -33,8 +33,14 @@ struct PlanProbe {
     /// The cards in CUDA's order that have a known size.
     private func visibleCards() -> [(place: Int, card: CardFacts)] {
         let cards = facts.gpu?.cards ?? []
-        let visible = Visibility(facts).devices.map { devices in devices.map(\.card) } ?? Array(cards.indices)
-        return visible.filter { cards.indices.contains($0) && cards[$0].totalBytes != nil }.map { ($0, cards[$0]) }
+        return (Visibility(facts).devices ?? []).compactMap { device in
+            guard cards.indices.contains(device.card) else { return nil }
+            var card = cards[device.card]
+            if let instance = device.instance, let part = card.instances?[instance] {
+                (card.totalBytes, card.freeBytes) = (part.totalBytes, nil)
+            }
+            return card.totalBytes == nil ? nil : (device.card, card)
+        }
     }
 
     /// The cards as a machine file describes them.

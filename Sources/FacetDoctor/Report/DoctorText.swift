@@ -98,12 +98,22 @@ private struct Layout {
 
     /// A label and a text, which continues below itself where it is too long.
     func line(prefix: String, _ label: String, _ text: String) -> String {
+        let (label, text) = (Self.harmless(label), Self.harmless(text))
         let padding = labelWidth - DisplayWidth.cells(label)
         let lines = wrapped(text)
         let margin = String(repeating: " ", count: indent)
         // A label that is too long has a line to itself.
         let head = prefix + label + (padding >= 0 ? String(repeating: " ", count: padding + 2) : "\n" + margin)
         return head + lines.joined(separator: "\n" + margin) + "\n"
+    }
+
+    /// The text without what a terminal would act upon: facts may be those of somebody else's file.
+    private static func harmless(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    scalar == "\n" ? " " : scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
+                }))
     }
 
     /// The words of a text in lines; a word that is longer than a line stays whole.

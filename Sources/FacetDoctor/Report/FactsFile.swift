@@ -12,7 +12,8 @@ public enum FactsFile {
     /// Reads facts, alone or inside a bundle.
     ///
     /// - Parameter input: what errors call the file.
-    /// - Throws: `FormError` with the first member that is not as documented.
+    /// - Throws: `FormError` with the first member that is not as documented, or a number that no machine has: sums and
+    ///   products of those that pass cannot overflow.
     public static func facts(parsing bytes: [UInt8], input: String) throws -> Facts {
         let document: JSONValue
         do { document = try JSONValue(parsing: bytes) } catch {
@@ -21,10 +22,24 @@ public enum FactsFile {
         guard document.object != nil else {
             throw FormError(description: "\(input) holds \(document.kind); give a file that --bundle wrote.")
         }
+        if let number = hugeNumber(in: document) {
+            throw FormError(description: "\(input) holds the number \(number); give a file that --bundle wrote.")
+        }
         do {
             return try decode(document["facts"] ?? document)
         } catch let error as DecodingError {
             throw FormError(description: "\(input): \(text(error)); give a file that --bundle wrote.")
+        }
+    }
+
+    /// A number beyond 2^60, an exbibyte.
+    private static func hugeNumber(in value: JSONValue) -> String? {
+        switch value {
+        case .array(let elements): return elements.lazy.compactMap(hugeNumber).first
+        case .object(let object): return object.members.lazy.compactMap { hugeNumber(in: $0.value) }.first
+        case .number(let number):
+            return number.double.map { abs($0) <= 0x1p60 } ?? false ? nil : String(number.text.prefix(40))
+        default: return nil
         }
     }
 

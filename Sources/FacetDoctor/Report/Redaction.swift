@@ -16,17 +16,31 @@ public struct Redaction: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - folders: folders by what stands for them afterwards, such as `MODEL`.
-    ///   - names: names of users and hosts, likewise; of fewer than two letters they are left.
+    ///   - names: names of users and hosts, likewise. Those of fewer than two letters, and those that name nobody or are
+    ///     words of the facts themselves (`root`, `ubuntu`, `nvidia`), are left.
     public init(folders: [(path: String, substitute: String)], names: [(name: String, substitute: String)]) {
         let paths = folders.filter { $0.path.count > 1 }.map { folder in
             let path = folder.path.hasSuffix("/") ? String(folder.path.dropLast()) : folder.path
             return Replacement(text: path, substitute: folder.substitute, isWord: false)
         }
-        let words = names.filter { $0.name.count > 1 }.map { name in
+        let words = names.filter { $0.name.count > 1 && !Self.ordinaryWords.contains($0.name) }.map { name in
             Replacement(text: name.name, substitute: name.substitute, isWord: true)
         }
         replacements = (paths + words).sorted { $0.text.utf8.count > $1.text.utf8.count }
     }
+
+    /// Names of accounts and machines that are the same everywhere, and values that the facts may have: a redacted
+    /// driver `nvidia`, say, would be judged as another one.
+    private static let ordinaryWords: Set<String> = {
+        let names = [
+            "admin", "cpu", "cuda", "debian", "ec2-user", "facet", "gpu", "guest", "host", "localhost", "nobody",
+            "nouveau", "nvidia", "root", "runner", "ubuntu", "user", "vfio-pci",
+        ]
+        let values =
+            CardFacts.ComputeMode.allCases.map(\.rawValue) + PeerFacts.Check.allCases.map(\.rawValue)
+            + ProbeFacts.Outcome.allCases.map(\.rawValue) + ProbeName.allCases.map(\.rawValue)
+        return Set(names + values)
+    }()
 
     /// A document with every text redacted; keys stay.
     func redacted(_ value: JSONValue) -> JSONValue {

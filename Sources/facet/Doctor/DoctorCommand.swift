@@ -67,9 +67,8 @@ struct DoctorCommand: AsyncParsableCommand {
         var doctor = Doctor(version: facetVersion, backends: Backends.names)
         doctor.modelFolder = model.map(FilePath.expanded)
         doctor.environment = ProcessInfo.processInfo.environment
-        doctor.devices = [
-            Doctor.Device(label: "cpu \(InstructionSet.best.rawValue)") { try Backends.cpu(threads: nil) }
-        ]
+        let set = doctor.environment["FACET_ISA"].flatMap(InstructionSet.init) ?? .best
+        doctor.devices = [Doctor.Device(label: "cpu \(set.rawValue)") { try Backends.cpu(threads: nil) }]
         doctor.pictureModel = DemoModel.files
         doctor.gpuProbe = Backends.gpuProbe
         if let timeLimit {
