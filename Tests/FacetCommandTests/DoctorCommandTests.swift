@@ -16,6 +16,7 @@ import Testing
         let report = try object(run.output)
         #expect((0...2).contains(run.status) && run.errorOutput.isEmpty, "\(run.errorOutput)")
         #expect(report["schema"] as? String == "facet-doctor/1")
+        #expect(Set(report.keys) == ["schema", "version", "verdict", "counts", "findings", "probes"])
         let rows = try #require(report["findings"] as? [[String: Any]])
         let selfTest = rows.filter { $0["group"] as? String == "self-test" }
         #expect(selfTest.map { $0["verdict"] as? String } == ["ok", "ok"])

@@ -349,6 +349,22 @@ struct CheckTests {
         #expect(rows.map(\.verdict).max() == expected, "\(rows)")
     }
 
+    @Test("names that only the driver's libraries know are not called wrong without them")
+    func unknownNames() throws {
+        var facts = try Machine.named("two-4090").facts
+        facts.gpu = nil
+        facts.environment = EnvironmentFacts(["CUDA_VISIBLE_DEVICES": "MIG-a3f1c7de"])
+        #expect(verdict("CUDA_VISIBLE_DEVICES", facts) == .note)
+        facts.environment = EnvironmentFacts(["CUDA_VISIBLE_DEVICES": "GPU-ffffffff"])
+        #expect(verdict("CUDA_VISIBLE_DEVICES", facts) == .fail)
+        facts.driver?.pciCards?[1].uuid = nil
+        #expect(verdict("CUDA_VISIBLE_DEVICES", facts) == .note && verdict("numbers", facts) == nil)
+        // A container sees both on the bus and is given one.
+        facts.driver?.pciCards?[1].name = nil
+        facts.environment = EnvironmentFacts(["CUDA_VISIBLE_DEVICES": "1"])
+        #expect(verdict("CUDA_VISIBLE_DEVICES", facts) == .fail)
+    }
+
     @Test("cards that CUDA does not show as the variables say are named")
     func disagreement() throws {
         var facts = try Machine.named("two-4090").facts

@@ -30,7 +30,9 @@ struct CardList {
                 return Entry(card: card, pci: key.flatMap { key in bus.first { Self.key($0.address) == key } })
             }
         } else {
-            entries = bus.map { Entry(card: nil, pci: $0) }
+            // A container sees every card on the bus, but the driver tells it of those that it was given only.
+            let given = bus.filter { $0.name != nil }
+            entries = (given.isEmpty ? bus : given).map { Entry(card: nil, pci: $0) }
         }
     }
 
@@ -63,32 +65,4 @@ struct CardList {
         let digits = text.prefix { $0 != ":" }.count
         return String(text.dropFirst(min(zeros, max(0, digits - 4))))
     }
-}
-
-/// Which cards this process sees.
-struct Visibility {
-    /// What is visible, and what is wrong with the list; nil when there are no cards to choose from.
-    let list: VisibleDevices?
-
-    /// The order that the indices follow.
-    let order: DeviceOrder
-
-    /// Whether CUDA_DEVICE_ORDER is a word that CUDA does not know.
-    let hasUnknownOrder: Bool
-
-    let cards: [PhysicalCard]
-
-    init(_ facts: Facts) {
-        cards = CardList(facts).physicalCards
-        let word = facts.environment?.cudaDeviceOrder
-        let known = try? DeviceOrder(parsing: word)
-        hasUnknownOrder = known == nil
-        order = known ?? .fastestFirst
-        list =
-            cards.isEmpty
-            ? nil : VisibleDevices(parsing: facts.environment?.cudaVisibleDevices, cards: cards, order: order)
-    }
-
-    /// The visible devices in CUDA's order; nil when there are no cards at all.
-    var devices: [VisibleDevices.Device]? { list?.devices }
 }

@@ -9,11 +9,12 @@ extension Check {
     ]
 
     private static func visibleDevices(_ facts: Facts, _ check: Check) -> [Finding] {
-        guard let list = Visibility(facts).list else {
-            guard let value = facts.environment?.cudaVisibleDevices else { return [] }
-            return [check.note("'\(shown(value))', but there is no card to choose")]
-        }
         let value = facts.environment?.cudaVisibleDevices
+        guard let list = Visibility(facts).list else {
+            let reason =
+                CardList(facts).isEmpty ? "there is no card to choose" : "only the driver's libraries know these"
+            return value.map { [check.note("'\(shown($0))', but \(reason)")] } ?? []
+        }
         if let mistake = list.notes.first(where: \.isMistake) {
             return [
                 check.fail(
