@@ -3,7 +3,7 @@ import FacetPlacement
 extension Check {
     /// What each card is and who else uses it.
     static let card: [Check] = [
-        Check(.card, "card", cardName), Check(.card, "free memory", freeMemory), Check(.card, "processes", processes),
+        Check(.card, "kind", kind), Check(.card, "free memory", freeMemory), Check(.card, "processes", processes),
         Check(.card, "compute mode", computeMode), Check(.card, "display", display),
         Check(.card, "persistence", persistence), Check(.card, "virtual", virtual),
     ]
@@ -15,7 +15,7 @@ extension Check {
         (facts.gpu?.cards ?? []).enumerated().compactMap { index, card in row("card \(index)", card) }
     }
 
-    private static func cardName(_ facts: Facts, _ check: Check) -> [Finding] {
+    private static func kind(_ facts: Facts, _ check: Check) -> [Finding] {
         CardList(facts).entries.enumerated().map { index, entry in
             let parts = [
                 entry.name ?? entry.pci?.model.map { "an NVIDIA card of model \($0)" } ?? "an NVIDIA card",
