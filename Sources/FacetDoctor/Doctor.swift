@@ -87,10 +87,13 @@ public struct Doctor: Sendable {
         if let modelFolder {
             let model = ModelProbe(folder: modelFolder, roots)
             facts.model = await probe(.model, limits.reading) { model.facts() }
-            if !CardList(facts).isEmpty, let configuration = model.configuration() {
+            // A folder that hung once is not asked again.
+            if facts.model != nil, !CardList(facts).isEmpty {
                 let known = facts
-                facts.model?.cardPlan =
-                    await probe(.plan, limits.computing) { try PlanProbe(configuration, known).plan() } ?? nil
+                let plan = await probe(.plan, limits.computing) {
+                    try model.configuration().flatMap { try PlanProbe($0, known).plan() }
+                }
+                facts.model?.cardPlan = plan ?? nil
             }
         }
         var selfTest = SelfTestFacts()

@@ -91,7 +91,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func write(_ facts: Facts, to path: String) throws {
-        let bundle = try Bundle(facts, redaction)
+        let bundle = try Bundle(facts, redaction(facts))
         try OutputFile.write(try bundle.text, to: path, option: "--bundle")
         Terminal.error.write(
             "facet: wrote \(path): \(try bundle.summary). It holds no paths, names of users, hosts or other programs, no "
@@ -106,12 +106,16 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     /// Everything that this process knows to be a person's or the machine's name.
-    private var redaction: Redaction {
+    private func redaction(_ facts: Facts) -> Redaction {
         let environment = ProcessInfo.processInfo.environment
         var folders = [(NSHomeDirectory(), "HOME"), (FileManager.default.currentDirectoryPath, "FOLDER")]
         if let model {
             let path = FilePath.expanded(model)
-            folders += [(path, "MODEL"), (URL(fileURLWithPath: path).resolvingSymlinksInPath().path, "MODEL")]
+            folders.append((path, "MODEL"))
+            // Its links are followed only when the folder's disk answered: a dead one would hang the command here.
+            if facts.model != nil {
+                folders.append((URL(fileURLWithPath: path).resolvingSymlinksInPath().path, "MODEL"))
+            }
         }
         let users = [NSUserName(), environment["USER"], environment["LOGNAME"], environment["SUDO_USER"]]
         let host = Self.hostName
