@@ -43,9 +43,6 @@ struct CardList {
     /// Whether the cards differ in kind, so that their order matters.
     var isMixed: Bool { Set(entries.map { $0.name ?? $0.pci?.model ?? "" }).count > 1 }
 
-    /// `card 1 (NVIDIA GeForce RTX 4090)`.
-    func label(_ index: Int) -> String { entries[index].name.map { "card \(index) (\($0))" } ?? "card \(index)" }
-
     /// The cards as CUDA_VISIBLE_DEVICES chooses among them.
     var physicalCards: [PhysicalCard] {
         entries.map { entry in

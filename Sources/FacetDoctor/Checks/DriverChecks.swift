@@ -156,7 +156,7 @@ extension Check {
             guard let capability = card.capability else { return nil }
             // A kernel of one major version runs on every later minor version of it.
             let runs = kernels.contains { $0 / 10 == capability / 10 && $0 <= capability }
-            let subject = FactText.card(index, card)
+            let subject = "card \(index)"
             if runs { return check.ok(of: subject, "compiled for \(FactText.capability(capability))") }
             return check.fail(
                 of: subject, "none for \(FactText.capability(capability)), only for \(built)", needed: "one that runs",

@@ -23,11 +23,6 @@ enum FactText {
         let rest = items.count > limit ? " and \(items.count - limit) more" : ""
         return items.prefix(limit).joined(separator: ", ") + rest
     }
-
-    /// `card 1 (RTX 4090)`.
-    static func card(_ index: Int, _ card: CardFacts) -> String {
-        card.name.map { "card \(index) (\($0))" } ?? "card \(index)"
-    }
 }
 
 /// Versions as numbers, compared number by number.
