@@ -62,6 +62,7 @@ check: lint ## lint, then build from nothing without one warning, then test
 
 .PHONY: install
 install: setup ## install `facet` with the Swift runtime inside: PREFIX=/usr/local
+	FACET_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null || true) \
 	swift build $(SWIFT_FLAGS) --product facet --static-swift-stdlib --scratch-path .build-install
 	install -D -m 755 .build-install/release/facet "$(DESTDIR)$(PREFIX)/bin/facet"
 

@@ -10,6 +10,10 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Which commit an executable was built from: `FACET_COMMIT=$(git rev-parse --short HEAD) swift build`.
+let commit = Context.environment["FACET_COMMIT"] ?? ""
+let commitSettings: [CSetting] = commit.isEmpty ? [] : [.define("FACET_COMMIT", to: commit)]
+
 let package = Package(
     name: "facet",
     products: [
@@ -97,13 +101,23 @@ let package = Package(
         .target(name: "CDemoModel", exclude: ["model"]),
         .target(name: "FacetDemo", dependencies: ["CDemoModel", "FacetEngine"], swiftSettings: swiftSettings),
 
+        // What this machine is and what of it would keep a model from running; behind `facet doctor`.
+        .target(name: "CBuild", cSettings: commitSettings),
+        .target(
+            name: "FacetDoctor",
+            dependencies: [
+                "CBuild", "FacetTensor", "FacetJSON", "FacetCheckpoint", "FacetPlacement", "FacetTerminal",
+                "FacetPlanReport", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
+            ],
+            swiftSettings: swiftSettings),
+
         // The composition root: chooses backends and wires everything.
         .executableTarget(
             name: "facet",
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
                 "FacetVerify", "FacetDemo", "FacetTerminal", "FacetPlacement", "FacetPlanReport",
-                "FacetComparison",
+                "FacetComparison", "FacetDoctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -192,6 +206,12 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "FacetDoctorTests",
+            dependencies: [
+                "FacetDoctor", "FacetDemo", "FacetEngine", "FacetPlacement", "FacetTensor", "FacetTestSupport",
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],

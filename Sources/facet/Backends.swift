@@ -1,8 +1,15 @@
+import FacetDoctor
 import FacetTensor
 import Foundation
 
 /// The composition root's choice of devices: the only place that knows which backends exist.
 enum Backends {
+    /// What this build computes on.
+    static let names = ["cpu"]
+
+    /// Asks a driver's libraries about its cards; nil as long as no backend needs one.
+    static let gpuProbe: (any GPUProbe)? = nil
+
     /// The CPU backend.
     ///
     /// - Parameter threads: threads that compute; nil for one per processor that this process may use.

@@ -15,7 +15,7 @@ struct Facet: AsyncParsableCommand {
         version: "facet \(facetVersion)",
         subcommands: [
             RunCommand.self, ChatCommand.self, InspectCommand.self, TokenizeCommand.self, VerifyCommand.self,
-            PlanCommand.self, QuantizeCommand.self, BenchCommand.self,
+            PlanCommand.self, DoctorCommand.self, QuantizeCommand.self, BenchCommand.self,
         ]
     )
 
