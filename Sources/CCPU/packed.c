@@ -84,11 +84,13 @@ static void sum_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count,
             p->path->expand(to, panels[i]);
             panels[i] = (cc_panel){.format = p->path->per_word == 1 ? CC_PACKED_F32 : CC_PACKED_BF16,
                                    .start = to,
-                                   .words = words};
+                                   .words = words,
+                                   .expanded = 1};
         }
-        for (ptrdiff_t tile = 0; tile < rows; tile += few_rows)
+        ptrdiff_t step = rows <= few_rows ? few_rows : p->path->tile_rows;
+        for (ptrdiff_t tile = 0; tile < rows; tile += step)
             for (ptrdiff_t i = 0; i < count; i++)
-                p->path->multiply(row_at(p, block, row + tile), cc_min(few_rows, rows - tile), panels[i],
+                p->path->multiply(row_at(p, block, row + tile), cc_min(step, rows - tile), panels[i],
                                   sums + tile * columns_per_block + i * cc_packed_width, columns_per_block, block > 0);
     }
 }

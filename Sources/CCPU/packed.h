@@ -33,18 +33,20 @@ typedef struct cc_panel {
     const char *start;
     ptrdiff_t first; // word of the panel
     ptrdiff_t words;
+    int expanded; // whether it is what `expand` wrote
 } cc_panel;
 
 // One way to multiply packed panels: float32 words, bfloat16 pairs, or quadruples of bytes.
 typedef struct cc_packed_path {
     int per_word;        // elements along the depth in one word; 0 where there is no such path
     ptrdiff_t row_words; // distance of two rows
+    ptrdiff_t tile_rows; // rows that meet a panel while it is in the nearest caches: whole tiles; divides 84
 
     // Writes at most 512 words of a row. `group` and `offset` matter to quantized rows: elements that share a scale, and
     // what the codes of the weights are shifted by.
     void (*fill_row)(void *row, const void *x, int type, ptrdiff_t count, ptrdiff_t group, int offset);
 
-    // Writes a part of a panel as words that `multiply` takes.
+    // Writes a part of a panel as words that `multiply` takes, in an order of its own.
     void (*expand)(void *words, cc_panel panel);
 
     // Whether `multiply` takes the panels of a format as they are, for so many rows.

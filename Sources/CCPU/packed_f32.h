@@ -71,6 +71,21 @@ INLINE const float *scales_at(cc_panel panel, ptrdiff_t word) {
     return (const float *)(panel.start + cc_packed_offset(panel.format, panel.group_words, first) - cc_scale_bytes);
 }
 
+// A tile is so many rows and vectors of columns; its sums fill the registers.
+#if CC_VECTOR_BYTES == 64
+enum { packed_rows_f32 = 14, packed_tile_vectors = 2 };
+#elif CC_VECTOR_BYTES == 32
+enum { packed_rows_f32 = 6, packed_tile_vectors = 2 };
+#elif defined(__aarch64__)
+enum { packed_rows_f32 = 6, packed_tile_vectors = 4 };
+#else
+enum { packed_rows_f32 = 3, packed_tile_vectors = 4 };
+#endif
+enum {
+    packed_tile_width = packed_tile_vectors * LANES,
+    packed_step_f32 = packed_rows_f32 == 14 ? 14 : 12, // rows that meet a panel before the next
+};
+
 enum { packed_vectors = cc_packed_width / LANES };
 
 // Words that share scales, from `word` on.
@@ -79,14 +94,16 @@ INLINE ptrdiff_t run_length(cc_panel panel, ptrdiff_t word) {
     return panel.group_words ? cc_min(left, panel.group_words - word % panel.group_words) : left;
 }
 
+// The columns of one tile lie together, [tile][words][columns]: a tile that read every other cache line would bring twice
+// as many into the nearest cache as it needs.
 INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
     const int per_word = cc_packed_per_word(format);
-    ptrdiff_t end = panel.first + panel.words;
+    ptrdiff_t end = panel.first + panel.words, tile_words = panel.words * per_word * packed_tile_width;
     for (ptrdiff_t word = panel.first; word < end;) {
         ptrdiff_t count = run_length(panel, word);
         const float *scales = scales_at(panel, word);
         const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
-        for (ptrdiff_t i = 0; i < count; i++, to += per_word * cc_packed_width) {
+        for (ptrdiff_t i = 0; i < count; i++, to += per_word * packed_tile_width) {
 #pragma clang loop unroll(full)
             for (int v = 0; v < packed_vectors; v++)
 #pragma clang loop unroll(full)
@@ -94,7 +111,8 @@ INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
                     vf value = decode_element(format, from + i * cc_packed_word_bytes(format), v, e);
                     if (format >= CC_PACKED_INT8)
                         value *= load(scales + v * LANES);
-                    store(to + e * cc_packed_width + v * LANES, value);
+                    store(to + v / packed_tile_vectors * tile_words + e * packed_tile_width +
+                              v % packed_tile_vectors * LANES, value);
                 }
         }
         word += count;
@@ -122,25 +140,15 @@ static void expand_f32(void *words, cc_panel panel) {
 
 // MARK: Tiles
 
-#if CC_VECTOR_BYTES == 64
-enum { packed_rows_f32 = 14, packed_tile_vectors = 2 };
-#elif CC_VECTOR_BYTES == 32
-enum { packed_rows_f32 = 6, packed_tile_vectors = 2 };
-#elif defined(__aarch64__)
-enum { packed_rows_f32 = 6, packed_tile_vectors = 4 };
-#else
-enum { packed_rows_f32 = 3, packed_tile_vectors = 4 };
-#endif
-
-// `height` is a constant at every call, so the sums live in registers.
-INLINE void tile_packed_f32(const float *rows, int height, const float *panel, ptrdiff_t words, float *sums,
-                            ptrdiff_t stride, int accumulate) {
+// `height` is a constant at every call, so the sums live in registers. Words of the panel are `distance` apart.
+INLINE void tile_packed_f32(const float *rows, int height, const float *panel, ptrdiff_t distance, ptrdiff_t words,
+                            float *sums, ptrdiff_t stride, int accumulate) {
     vf sum[packed_rows_f32][packed_tile_vectors] = {};
     for (ptrdiff_t k = 0; k < words; k++) {
         vf right[packed_tile_vectors];
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_tile_vectors; v++)
-            right[v] = load(panel + k * cc_packed_width + v * LANES);
+            right[v] = load(panel + k * distance + v * LANES);
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
             vf left = splat(rows[r * cc_row_words + k]);
@@ -203,12 +211,15 @@ static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel 
         multiply_few_f32(rows, row_count, panel, sums, stride, accumulate);
         return;
     }
+    // Expanded words are those of the part; others those of the whole panel.
+    const float *start = (const float *)panel.start + (panel.expanded ? 0 : panel.first * cc_packed_width);
+    ptrdiff_t distance = panel.expanded ? packed_tile_width : cc_packed_width;
     for (ptrdiff_t row = 0; row < row_count; row += packed_rows_f32)
-        for (int column = 0; column < cc_packed_width; column += packed_tile_vectors * LANES) {
+        for (int column = 0; column < cc_packed_width; column += packed_tile_width) {
             const float *left = (const float *)rows + row * cc_row_words;
-            const float *right = (const float *)panel.start + panel.first * cc_packed_width + column;
+            const float *right = start + column * (panel.expanded ? panel.words : 1);
             float *out = sums + row * stride + column;
-#define TILE(n) tile_packed_f32(left, n, right, panel.words, out, stride, accumulate)
+#define TILE(n) tile_packed_f32(left, n, right, distance, panel.words, out, stride, accumulate)
             PACKED_HEIGHTS_3(cc_min(packed_rows_f32, row_count - row), TILE)
 #undef TILE
         }

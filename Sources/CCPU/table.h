@@ -32,6 +32,7 @@ const cc_kernels CC_TABLE = {
 #endif
     .packed = {.f32 = {.per_word = 1,
                        .row_words = cc_row_words,
+                       .tile_rows = packed_step_f32,
                        .fill_row = fill_packed_row_f32,
                        .expand = expand_f32,
                        .direct = direct_f32,
@@ -39,6 +40,7 @@ const cc_kernels CC_TABLE = {
 #ifdef CC_HAS_BF16_DOT
                .bf16 = {.per_word = 2,
                         .row_words = cc_row_words,
+                        .tile_rows = tile_rows,
                         .fill_row = fill_packed_row_bf16,
                         .expand = expand_bf16,
                         .direct = direct_bf16,
