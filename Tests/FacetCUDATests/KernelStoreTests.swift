@@ -145,7 +145,7 @@ struct KernelStoreTests {
         let context = try machine.context()
         let entries = [
             KernelEntry(name: "fill", source: "both.cu", parameterByteCounts: [8, 4, 4]),
-            KernelEntry(name: "scale", source: "both.cu", parameterByteCounts: [8, 4, 4, 1]),
+            KernelEntry(name: "scale", source: "both.cu", parameterByteCounts: [1, 8, 4, 4]),
         ]
         let table = try KernelTable(entries, from: store(sources), on: context)
         #expect(table.names == ["fill", "scale"] && table.origins == ["both.cu": .compiler(CUDAVersion(12, 9))])
@@ -154,7 +154,7 @@ struct KernelStoreTests {
         #expect(throws: CUDAError.kernelMissing(kernel: "gone", image: "the table of kernels")) {
             try table.kernel("gone")
         }
-        let wrong = [KernelEntry(name: "scale", source: "fill.cu", parameterByteCounts: [8, 4, 4, 1])]
+        let wrong = [KernelEntry(name: "scale", source: "fill.cu", parameterByteCounts: [1, 8, 4, 4])]
         #expect(throws: CUDAError.kernelMissing(kernel: "scale", image: "fill.cu")) {
             try KernelTable(wrong, from: store(sources), on: context)
         }

@@ -8,8 +8,8 @@ struct TensorStreamTests {
         let fake: FakeMachine
         let cards: [TensorStream]
 
-        init(isLazy: Bool = false, direct: FakeMachine.Way = .sound) throws {
-            fake = try FakeMachine(isLazy: isLazy)
+        init(_ order: FakeMachine.Order = .atOnce, direct: FakeMachine.Way = .sound) throws {
+            fake = try FakeMachine(order)
             try fake.link(0, 1, direct)
             try fake.link(1, 0, direct)
             let driver = try fake.driver()
@@ -32,9 +32,9 @@ struct TensorStreamTests {
         try values.withUnsafeBytes { try card.upload($0, into: tensor) }
     }
 
-    @Test("tensors are zeroed, writable and the card's", arguments: [false, true])
-    func allocate(isLazy: Bool) throws {
-        let machine = try Machine(isLazy: isLazy)
+    @Test("tensors are zeroed, writable and the card's", arguments: FakeMachine.Order.allCases)
+    func allocate(order: FakeMachine.Order) throws {
+        let machine = try Machine(order)
         let card = machine.cards[1]
         let before = card.memoryUse.usedByteCount
         let x = try card.allocate([3, 100], .float32, label: "x")
@@ -46,9 +46,9 @@ struct TensorStreamTests {
         ) { try card.allocate([2 << 20], .float32, label: "huge") }
     }
 
-    @Test("views of rows go to the card and come back", arguments: [false, true])
-    func rows(isLazy: Bool) throws {
-        let card = try Machine(isLazy: isLazy).cards[0]
+    @Test("views of rows go to the card and come back", arguments: FakeMachine.Order.allCases)
+    func rows(order: FakeMachine.Order) throws {
+        let card = try Machine(order).cards[0]
         let x = try card.allocate([4, 3], .float32, label: "x")
         try fill(x.rows(1..<3), [1, 2, 3, 4, 5, 6], card)
         #expect(try floats(x, card) == [0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 0, 0])
@@ -59,9 +59,9 @@ struct TensorStreamTests {
 
     @Test(
         "a hop carries a tensor from card to card, whatever the route and whenever work runs",
-        arguments: [false, true], [FakeMachine.Way.sound, .none])
-    func hop(isLazy: Bool, direct: FakeMachine.Way) throws {
-        let machine = try Machine(isLazy: isLazy, direct: direct)
+        arguments: FakeMachine.Order.allCases, [FakeMachine.Way.sound, .none])
+    func hop(order: FakeMachine.Order, direct: FakeMachine.Way) throws {
+        let machine = try Machine(order, direct: direct)
         let values = (0..<2000).map(Float.init)
         let x = try machine.cards[0].allocate([2000], .float32, label: "x")
         let y = try machine.cards[1].allocate([2000], .float32, label: "y")
@@ -113,7 +113,7 @@ struct TensorStreamTests {
     @Test("memory that comes back is given away again only when its last use has run")
     func reuse() throws {
         // Lazy: what is enqueued for the first tensor runs when somebody waits, which must be before the second has it.
-        let machine = try Machine(isLazy: true, direct: .none)
+        let machine = try Machine(.late, direct: .none)
         let card = machine.cards[0]
         let queue = try card.makeCopyQueue()
         let owner = Owner()
@@ -130,9 +130,9 @@ struct TensorStreamTests {
         #expect(try floats(second, card).allSatisfy { $0 == 0 })
     }
 
-    @Test("a copy queue fills tensors beside the card's own queue", arguments: [false, true])
-    func copyQueue(isLazy: Bool) throws {
-        let machine = try Machine(isLazy: isLazy)
+    @Test("a copy queue fills tensors beside the card's own queue", arguments: FakeMachine.Order.allCases)
+    func copyQueue(order: FakeMachine.Order) throws {
+        let machine = try Machine(order)
         let card = machine.cards[0]
         let queue = try card.makeCopyQueue()
         let x = try card.allocate([1000], .float32, label: "x")
