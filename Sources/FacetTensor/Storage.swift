@@ -78,6 +78,21 @@ public final class Storage: @unchecked Sendable {
         account = nil
     }
 
+    /// Views writable memory of another kind of device, which `owner` gives back when it goes.
+    ///
+    /// - Parameter address: a number of that device; the host must not look there.
+    package init(deviceAddress address: UInt, byteCount: Int, device: DeviceID, owner: any AnyObject & Sendable) {
+        guard let base = UnsafeMutableRawPointer(bitPattern: address) else {
+            preconditionFailure("device memory needs an address")
+        }
+        self.base = base
+        self.byteCount = byteCount
+        self.owner = owner
+        self.device = device
+        isWritable = true
+        account = nil
+    }
+
     deinit {
         if owner == nil { free(base) }
         account?.giveBack(byteCount)

@@ -9,15 +9,20 @@ final class FakeMachine {
     let path: String
     private let library: UnsafeMutableRawPointer
 
+    /// When enqueued work runs: at once, when somebody waits for it, or the one on streams of high priority alone.
+    enum Order: Int32, CaseIterable, Sendable {
+        case atOnce = 0
+        case late = 1
+        case lateButUrgent = 2
+    }
+
     /// Makes a machine.
-    ///
-    /// - Parameter isLazy: whether work runs as late as possible instead of at once.
-    init(cards: Int = 2, memory: Int = 64 << 20, isLazy: Bool = false) throws {
+    init(cards: Int = 2, memory: Int = 64 << 20, _ order: Order = .atOnce) throws {
         folder = try TemporaryFolder()
         path = try Self.copy(into: folder).path
         library = try #require(dlopen(path, RTLD_NOW | RTLD_LOCAL))
         try call("fake_machine", (@convention(c) (Int32, Int) -> Void).self)(Int32(cards), memory)
-        try call("fake_run_lazily", (@convention(c) (Int32) -> Void).self)(isLazy ? 1 : 0)
+        try call("fake_run", (@convention(c) (Int32) -> Void).self)(order.rawValue)
     }
 
     /// The search that finds this machine's library, for all four.

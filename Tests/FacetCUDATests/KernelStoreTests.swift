@@ -137,6 +137,29 @@ struct KernelStoreTests {
         #expect(try #require(error).description.contains("newer than NVRTC 12.9 can compile for (up to 12.0)"))
     }
 
+    @Test("a table holds every kernel that was declared, of each source loaded once")
+    func table() throws {
+        let sources = KernelSources([
+            KernelSource(name: "both.cu", text: "__global__ void fill() {}\n__global__ void scale() {}"), Self.fill,
+        ])
+        let context = try machine.context()
+        let entries = [
+            KernelEntry(name: "fill", source: "both.cu", parameterByteCounts: [8, 4, 4]),
+            KernelEntry(name: "scale", source: "both.cu", parameterByteCounts: [1, 8, 4, 4]),
+        ]
+        let table = try KernelTable(entries, from: store(sources), on: context)
+        #expect(table.names == ["fill", "scale"] && table.origins == ["both.cu": .compiler(CUDAVersion(12, 9))])
+        #expect(try machine.callCount("cuLibraryLoadData") == 1)
+        #expect(try table.kernel("scale").threadLimit == 256)
+        #expect(throws: CUDAError.kernelMissing(kernel: "gone", image: "the table of kernels")) {
+            try table.kernel("gone")
+        }
+        let wrong = [KernelEntry(name: "scale", source: "fill.cu", parameterByteCounts: [1, 8, 4, 4])]
+        #expect(throws: CUDAError.kernelMissing(kernel: "scale", image: "fill.cu")) {
+            try KernelTable(wrong, from: store(sources), on: context)
+        }
+    }
+
     @Test("a cache that cannot be written keeps nothing and stops nobody")
     func unwritable() throws {
         let file = try machine.folder.emptyFile("taken")

@@ -31,13 +31,13 @@ struct KernelTests {
         let image = try image("fill", "scale")
         #expect(try image.kernelCount() == 2)
         let fill = try image.kernel("fill", on: context, parameterByteCounts: [8, 4, 4])
-        let scale = try image.kernel("scale", on: context, parameterByteCounts: [8, 4, 4, 1])
+        let scale = try image.kernel("scale", on: context, parameterByteCounts: [1, 8, 4, 4])
         #expect(scale.threadLimit == 256 && scale.staticSharedByteCount == 1024 && scale.registerCount == 32)
         #expect(try scale.residentBlockCount(threads: 256, sharedByteCount: 0) == 8)
         let y = try arena.allocate(400, label: "y")
         let shape = LaunchShape(grid: 1, block: 128)
         try stream.launch(fill, shape, y.address, Float(3).bitPattern, UInt32(100))
-        try stream.launch(scale, shape, y.address, Float(2), UInt32(50), UInt8(1))
+        try stream.launch(scale, shape, UInt8(1), y.address, Float(2), UInt32(50))
         let values = try words(y).map(Float.init(bitPattern:))
         #expect(values == Array(repeating: -6, count: 50) + Array(repeating: 3, count: 50))
     }
@@ -64,7 +64,7 @@ struct KernelTests {
         let scale = try image("scale").kernel("scale", on: context)
         let y = try arena.allocate(16, label: "y")
         func launch(_ shape: LaunchShape) throws {
-            try stream.launch(scale, shape, y.address, Float(1), UInt32(1), UInt8(0))
+            try stream.launch(scale, shape, UInt8(0), y.address, Float(1), UInt32(1))
         }
         #expect(throws: CUDAError.invalidLaunch(kernel: "scale", what: "threads of a block", limit: 256, got: 512)) {
             try launch(LaunchShape(grid: 1, block: Dimensions(256, 2)))
@@ -86,7 +86,7 @@ struct KernelTests {
         #expect(try machine.callCount("cuFuncSetAttribute") == 1)
         let other = try CUDAStream(CUDAContext(context.driver, index: 1))
         #expect(throws: CUDAError.self) {
-            try other.launch(scale, LaunchShape(grid: 1, block: 32), y.address, Float(1), UInt32(1), UInt8(0))
+            try other.launch(scale, LaunchShape(grid: 1, block: 32), UInt8(0), y.address, Float(1), UInt32(1))
         }
     }
 

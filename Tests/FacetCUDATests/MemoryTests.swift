@@ -62,9 +62,11 @@ struct MemoryTests {
         #expect(try arena.allocate(64 << 10, label: "all").byteCount == 64 << 10)
     }
 
-    @Test("bytes go to a card and back through a ring that is smaller than they are", arguments: [false, true])
-    func ring(isLazy: Bool) throws {
-        let machine = try FakeMachine(isLazy: isLazy)
+    @Test(
+        "bytes go to a card and back through a ring that is smaller than they are",
+        arguments: FakeMachine.Order.allCases)
+    func ring(order: FakeMachine.Order) throws {
+        let machine = try FakeMachine(order)
         let context = try machine.context()
         let stream = try CUDAStream(context)
         let ring = try HostRing(context, slotCount: 3, slotByteCount: 1000)
@@ -79,9 +81,10 @@ struct MemoryTests {
         }
     }
 
-    @Test("a download is there when the event after it has passed, and not before", arguments: [false, true])
-    func enqueuedDownload(isLazy: Bool) throws {
-        let machine = try FakeMachine(isLazy: isLazy)
+    @Test(
+        "a download is there when the event after it has passed, and not before", arguments: FakeMachine.Order.allCases)
+    func enqueuedDownload(order: FakeMachine.Order) throws {
+        let machine = try FakeMachine(order)
         let context = try machine.context()
         let stream = try CUDAStream(context)
         let ring = try HostRing(context, slotCount: 2, slotByteCount: 4096)
@@ -91,7 +94,7 @@ struct MemoryTests {
         defer { target.deallocate() }
         target.initializeMemory(as: UInt8.self, repeating: 0)
         try ring.enqueueDownload(buffer.address, into: target, on: stream)
-        #expect(target[0] == (isLazy ? 0 : 7))
+        #expect(target[0] == (order == .atOnce ? 7 : 0))
         try stream.record().waitOnHost()
         #expect(target.allSatisfy { $0 == 7 })
     }

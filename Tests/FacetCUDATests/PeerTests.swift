@@ -10,8 +10,8 @@ struct PeerTests {
         let streams: [CUDAStream]
         let rings: [HostRing]
 
-        init(isLazy: Bool = false, _ ways: (FakeMachine.Way, FakeMachine.Way)) throws {
-            machine = try FakeMachine(isLazy: isLazy)
+        init(_ ways: (FakeMachine.Way, FakeMachine.Way), _ order: FakeMachine.Order = .atOnce) throws {
+            machine = try FakeMachine(order)
             try machine.link(0, 1, ways.0)
             try machine.link(1, 0, ways.1)
             let driver = try machine.driver()
@@ -72,15 +72,17 @@ struct PeerTests {
     @Test("a copy that does not end is given up, and the link is staged")
     func hanging() throws {
         // A lazy machine runs nothing until somebody waits, and the trial only looks.
-        let pair = try Pair(isLazy: true, (.sound, .sound))
+        let pair = try Pair((.sound, .sound), .late)
         let network = try pair.network()
         #expect(network.link(from: 0, to: 1)?.route == .staged(reason: .hangs))
         #expect(pair.arenas.allSatisfy { $0.use.usedByteCount == 1 << 20 })
     }
 
-    @Test("staged copies longer than the staging memory arrive whole, whenever work runs", arguments: [false, true])
-    func longCopies(isLazy: Bool) throws {
-        let pair = try Pair(isLazy: isLazy, (.none, .none))
+    @Test(
+        "staged copies longer than the staging memory arrive whole, whenever work runs",
+        arguments: FakeMachine.Order.allCases)
+    func longCopies(order: FakeMachine.Order) throws {
+        let pair = try Pair((.none, .none), order)
         let network = try pair.network()
         let first = patternBytes(9 << 20)
         let second = patternBytes(5_000_001, seed: 9)

@@ -142,12 +142,6 @@ FAKE_EXPORT CUresult cuDeviceCanAccessPeer(int *can, CUdevice device, CUdevice p
     return CUDA_SUCCESS;
 }
 
-FAKE_EXPORT CUresult cuDeviceGetP2PAttribute(int *value, CUdevice_P2PAttribute attribute, CUdevice from, CUdevice to) {
-    BEGIN(cuDeviceGetP2PAttribute);
-    *value = attribute == CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED && ways[from][to] != FAKE_LINK_NONE;
-    return CUDA_SUCCESS;
-}
-
 FAKE_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) {
     BEGIN(cuDevicePrimaryCtxRetain);
     contexts[device].card = device;
@@ -245,20 +239,6 @@ FAKE_EXPORT CUresult cuMemFreeHost(void *address) {
     return CUDA_SUCCESS;
 }
 
-FAKE_EXPORT CUresult cuMemHostRegister_v2(void *address, size_t bytes, unsigned int flags) {
-    BEGIN(cuMemHostRegister_v2);
-    (void)flags;
-    if (!address || !bytes) return CUDA_ERROR_INVALID_VALUE;
-    fake_alive_count++;
-    return CUDA_SUCCESS;
-}
-
-FAKE_EXPORT CUresult cuMemHostUnregister(void *address) {
-    (void)address;
-    fake_alive_count--;
-    return CUDA_SUCCESS;
-}
-
 // The allocation that holds a range; NULL when the range is nobody's.
 static allocation *owner(CUdeviceptr address, size_t bytes) {
     for (allocation *a = allocations; a; a = a->next) {
@@ -302,20 +282,10 @@ FAKE_EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUd
     return fake_submit(stream, &operation);
 }
 
-static CUresult fill(CUstream stream, CUdeviceptr address, unsigned value, size_t count, int width) {
-    if (!owner(address, count * (size_t)width)) return lose(CUDA_ERROR_ILLEGAL_ADDRESS);
-    fake_operation operation = {.kind = FAKE_FILL, .target = (void *)address, .count = count};
-    operation.value = value;
-    operation.width = width;
+FAKE_EXPORT CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t count, CUstream stream) {
+    BEGIN(cuMemsetD8Async);
+    if (!owner(address, count)) return lose(CUDA_ERROR_ILLEGAL_ADDRESS);
+    fake_operation operation = {.kind = FAKE_FILL, .target = (void *)address, .value = value, .count = count};
     return fake_submit(stream, &operation);
 }
 
-FAKE_EXPORT CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t count, CUstream stream) {
-    BEGIN(cuMemsetD8Async);
-    return fill(stream, address, value, count, 1);
-}
-
-FAKE_EXPORT CUresult cuMemsetD32Async(CUdeviceptr address, unsigned int value, size_t count, CUstream stream) {
-    BEGIN(cuMemsetD32Async);
-    return fill(stream, address, value, count, 4);
-}

@@ -26,8 +26,7 @@ typedef struct fake_operation {
     void *target;
     const void *source;
     size_t count;
-    unsigned value;
-    int width;
+    unsigned char value;
     CUhostFn function;
     void *context;
     const struct fake_kernel *kernel;
@@ -48,6 +47,7 @@ struct CUstream_st {
     fake_list pending;
     size_t done;
     CUgraph capture;
+    int priority;
 };
 
 struct CUevent_st {

@@ -43,12 +43,6 @@ FAKE_EXPORT nvmlReturn_t nvmlSystemGetDriverVersion(char *text, unsigned int len
     return NVML_SUCCESS;
 }
 
-FAKE_EXPORT nvmlReturn_t nvmlSystemGetNVMLVersion(char *text, unsigned int length) {
-    BEGIN(nvmlSystemGetNVMLVersion);
-    snprintf(text, length, "12.550.54.14");
-    return NVML_SUCCESS;
-}
-
 FAKE_EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) {
     BEGIN(nvmlSystemGetCudaDriverVersion_v2);
     *version = 12040;

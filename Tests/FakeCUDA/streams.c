@@ -11,7 +11,7 @@
     if (fake_fails(#name, &code)) return lose((CUresult)code);                                                         \
     if (fake_current() && fake_current()->lost) return fake_current()->lost
 
-static bool is_lazy;
+static int way = FAKE_AT_ONCE;
 static CUstream streams[64];
 
 static CUresult lose(CUresult result) {
@@ -20,7 +20,7 @@ static CUresult lose(CUresult result) {
     return result;
 }
 
-FAKE_EXPORT void fake_run_lazily(int lazy) { is_lazy = lazy; }
+FAKE_EXPORT void fake_run(int chosen) { way = chosen; }
 
 static void append(fake_list *list, const fake_operation *operation) {
     if (list->count == list->capacity) {
@@ -48,10 +48,7 @@ static CUresult run(const fake_operation *operation) {
         memmove(target, operation->source, operation->count);
         if (operation->way == FAKE_LINK_CORRUPTS && operation->count) target[operation->count / 2] ^= 0x40;
         break;
-    case FAKE_FILL:
-        for (size_t i = 0; i < operation->count; i++)
-            memcpy(target + i * (size_t)operation->width, &operation->value, (size_t)operation->width);
-        break;
+    case FAKE_FILL: memset(target, operation->value, operation->count); break;
     case FAKE_HOST: operation->function(operation->context); break;
     case FAKE_LAUNCH: operation->kernel->run(&operation->shape, operation->parameters); break;
     case FAKE_RECORD: {
@@ -87,7 +84,8 @@ CUresult fake_submit(CUstream stream, const fake_operation *operation) {
         return CUDA_SUCCESS;
     }
     append(&stream->pending, operation);
-    return is_lazy ? CUDA_SUCCESS : fake_drain(stream);
+    bool runs_now = way == FAKE_AT_ONCE || (way == FAKE_LATE_BUT_URGENT && stream->priority < 0);
+    return runs_now ? fake_drain(stream) : CUDA_SUCCESS;
 }
 
 FAKE_EXPORT CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int flags, int priority) {
@@ -95,6 +93,7 @@ FAKE_EXPORT CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned int f
     if (flags > 1 || priority > 0) return CUDA_ERROR_INVALID_VALUE;
     *stream = calloc(1, sizeof **stream);
     (*stream)->context = fake_current();
+    (*stream)->priority = priority;
     for (int i = 0; i < 64; i++) {
         if (!streams[i]) {
             streams[i] = *stream;

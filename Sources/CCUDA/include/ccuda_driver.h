@@ -11,7 +11,6 @@
 typedef int CUdevice;
 typedef unsigned long long CUdeviceptr;
 typedef struct CUctx_st *CUcontext;
-typedef struct CUmod_st *CUmodule;
 typedef struct CUfunc_st *CUfunction;
 typedef struct CUlib_st *CUlibrary;
 typedef struct CUkern_st *CUkernel;
@@ -106,12 +105,6 @@ typedef enum CUdevice_attribute {
     CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97,
 } CUdevice_attribute;
 
-typedef enum CUdevice_P2PAttribute {
-    CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK = 1,
-    CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED = 2,
-    CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED = 3,
-} CUdevice_P2PAttribute;
-
 typedef enum CUfunction_attribute {
     CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK = 0,
     CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES = 1,
@@ -136,7 +129,6 @@ typedef enum CUlibraryOption {
 enum { CU_STREAM_NON_BLOCKING = 1 };
 enum { CU_EVENT_DEFAULT = 0, CU_EVENT_DISABLE_TIMING = 2 };
 enum { CU_MEMHOSTALLOC_PORTABLE = 1, CU_MEMHOSTALLOC_WRITECOMBINED = 4 };
-enum { CU_MEMHOSTREGISTER_PORTABLE = 1, CU_MEMHOSTREGISTER_READ_ONLY = 8 };
 enum { CU_CTX_SCHED_SPIN = 1, CU_CTX_SCHED_YIELD = 2, CU_CTX_SCHED_BLOCKING_SYNC = 4 };
 
 typedef enum CUstreamCaptureMode {
@@ -226,8 +218,6 @@ typedef void (*CUhostFn)(void *context);
     REQUIRED(deviceGetAttribute, cuDeviceGetAttribute, CUresult,                                                       \
              (int *value, CUdevice_attribute attribute, CUdevice device))                                              \
     REQUIRED(deviceCanAccessPeer, cuDeviceCanAccessPeer, CUresult, (int *can, CUdevice device, CUdevice peer))         \
-    REQUIRED(deviceGetP2PAttribute, cuDeviceGetP2PAttribute, CUresult,                                                 \
-             (int *value, CUdevice_P2PAttribute attribute, CUdevice source, CUdevice destination))                     \
     /* Contexts */                                                                                                     \
     REQUIRED(devicePrimaryCtxRetain, cuDevicePrimaryCtxRetain, CUresult, (CUcontext * context, CUdevice device))       \
     REQUIRED(devicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2, CUresult, (CUdevice device))                       \
@@ -242,8 +232,6 @@ typedef void (*CUhostFn)(void *context);
     REQUIRED(memFree, cuMemFree_v2, CUresult, (CUdeviceptr address))                                                   \
     REQUIRED(memHostAlloc, cuMemHostAlloc, CUresult, (void **address, size_t bytes, unsigned int flags))               \
     REQUIRED(memFreeHost, cuMemFreeHost, CUresult, (void *address))                                                    \
-    REQUIRED(memHostRegister, cuMemHostRegister_v2, CUresult, (void *address, size_t bytes, unsigned int flags))       \
-    REQUIRED(memHostUnregister, cuMemHostUnregister, CUresult, (void *address))                                        \
     REQUIRED(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2, CUresult,                                                          \
              (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))                                        \
     REQUIRED(memcpyDtoHAsync, cuMemcpyDtoHAsync_v2, CUresult,                                                          \
@@ -255,8 +243,6 @@ typedef void (*CUhostFn)(void *context);
               CUstream stream))                                                                                        \
     REQUIRED(memsetD8Async, cuMemsetD8Async, CUresult,                                                                 \
              (CUdeviceptr address, unsigned char value, size_t count, CUstream stream))                                \
-    REQUIRED(memsetD32Async, cuMemsetD32Async, CUresult,                                                               \
-             (CUdeviceptr address, unsigned int value, size_t count, CUstream stream))                                 \
     /* Streams and events */                                                                                           \
     REQUIRED(streamCreateWithPriority, cuStreamCreateWithPriority, CUresult,                                           \
              (CUstream * stream, unsigned int flags, int priority))                                                    \
@@ -278,10 +264,6 @@ typedef void (*CUhostFn)(void *context);
     REQUIRED(libraryUnload, cuLibraryUnload, CUresult, (CUlibrary library))                                            \
     REQUIRED(libraryGetKernel, cuLibraryGetKernel, CUresult, (CUkernel * kernel, CUlibrary library, const char *name)) \
     REQUIRED(kernelGetFunction, cuKernelGetFunction, CUresult, (CUfunction * function, CUkernel kernel))               \
-    REQUIRED(moduleLoadData, cuModuleLoadData, CUresult, (CUmodule * module, const void *image))                       \
-    REQUIRED(moduleUnload, cuModuleUnload, CUresult, (CUmodule module))                                                \
-    REQUIRED(moduleGetFunction, cuModuleGetFunction, CUresult,                                                         \
-             (CUfunction * function, CUmodule module, const char *name))                                               \
     REQUIRED(funcGetAttribute, cuFuncGetAttribute, CUresult,                                                           \
              (int *value, CUfunction_attribute attribute, CUfunction function))                                        \
     REQUIRED(funcSetAttribute, cuFuncSetAttribute, CUresult,                                                           \
@@ -304,10 +286,7 @@ typedef void (*CUhostFn)(void *context);
     REQUIRED(graphExecDestroy, cuGraphExecDestroy, CUresult, (CUgraphExec executable))                                 \
     REQUIRED(graphDestroy, cuGraphDestroy, CUresult, (CUgraph graph))                                                  \
     /* Newer than 12.0 */                                                                                              \
-    OPTIONAL(kernelGetName, cuKernelGetName, CUresult, (const char **name, CUkernel kernel))                           \
     OPTIONAL(libraryGetKernelCount, cuLibraryGetKernelCount, CUresult, (unsigned int *count, CUlibrary library))       \
-    OPTIONAL(libraryEnumerateKernels, cuLibraryEnumerateKernels, CUresult,                                             \
-             (CUkernel * kernels, unsigned int count, CUlibrary library))                                              \
     OPTIONAL(funcGetParamInfo, cuFuncGetParamInfo, CUresult,                                                           \
              (CUfunction function, size_t index, size_t *offset, size_t *bytes))                                       \
     OPTIONAL(funcLoad, cuFuncLoad, CUresult, (CUfunction function))

@@ -122,7 +122,6 @@ typedef struct nvmlPciInfo_t {
     REQUIRED(deviceGetUUID, nvmlDeviceGetUUID, nvmlReturn_t, (nvmlDevice_t device, char *text, unsigned int length))   \
     REQUIRED(deviceGetName, nvmlDeviceGetName, nvmlReturn_t, (nvmlDevice_t device, char *text, unsigned int length))   \
     REQUIRED(deviceGetMemoryInfo, nvmlDeviceGetMemoryInfo, nvmlReturn_t, (nvmlDevice_t device, nvmlMemory_t *memory))  \
-    OPTIONAL(systemGetNVMLVersion, nvmlSystemGetNVMLVersion, nvmlReturn_t, (char *text, unsigned int length))          \
     OPTIONAL(systemGetCudaDriverVersion, nvmlSystemGetCudaDriverVersion_v2, nvmlReturn_t, (int *version))              \
     OPTIONAL(deviceGetPciInfo, nvmlDeviceGetPciInfo_v3, nvmlReturn_t, (nvmlDevice_t device, nvmlPciInfo_t *info))      \
     OPTIONAL(deviceGetMemoryInfo2, nvmlDeviceGetMemoryInfo_v2, nvmlReturn_t,                                           \

@@ -18,6 +18,7 @@ public final class DeviceArena: Sendable {
     public let base: DeviceAddress
 
     private let map: Mutex<ArenaMap>
+    private let returns = Atomic<Int>(0)
 
     /// Takes memory from the card.
     ///
@@ -70,7 +71,13 @@ public final class DeviceArena: Sendable {
         return DeviceBuffer(self, part: part, byteCount: byteCount)
     }
 
-    fileprivate func giveBack(_ part: Range<Int>) { map.withLock { $0.giveBack(part) } }
+    /// How often a part has come back: while this does not change, what is given away has never been used before.
+    var returnCount: Int { returns.load(ordering: .acquiring) }
+
+    fileprivate func giveBack(_ part: Range<Int>) {
+        returns.add(1, ordering: .acquiringAndReleasing)
+        map.withLock { $0.giveBack(part) }
+    }
 }
 
 /// A part of an arena; goes back to it with its last owner.

@@ -3,10 +3,13 @@
 /// It exports every symbol that CCUDA asks for (fake.h declares them from its lists), so that each wrapper is exercised where there is no card. It is opened by
 /// explicit path only. Each test opens a copy of the file, and so has a machine of its own.
 ///
-/// Work runs when it is enqueued, or, lazily, as late as possible: when somebody waits for it. What is right in both
-/// orders waits wherever it must.
+/// Work runs when it is enqueued, or as late as possible: when somebody waits for it; or the one on streams of high
+/// priority and the other elsewhere. What is right in all three orders waits wherever it must.
 #pragma once
 #include <stddef.h>
+
+/// When work runs.
+enum { FAKE_AT_ONCE = 0, FAKE_LATE = 1, FAKE_LATE_BUT_URGENT = 2 };
 
 /// Ways of a link between two cards.
 enum { FAKE_LINK_NONE = 0, FAKE_LINK_SOUND = 1, FAKE_LINK_CORRUPTS = 2, FAKE_LINK_REFUSES = 3 };
@@ -14,8 +17,8 @@ enum { FAKE_LINK_NONE = 0, FAKE_LINK_SOUND = 1, FAKE_LINK_CORRUPTS = 2, FAKE_LIN
 /// Makes a machine of `count` cards (at most 4) with so much memory each; before `cuInit`.
 void fake_machine(int count, size_t bytes);
 
-/// Lets work run when somebody waits for it, instead of at once.
-void fake_run_lazily(int is_lazy);
+/// Sets when work runs.
+void fake_run(int way);
 
 /// Sets what the link from one card to another does.
 void fake_link(int from, int to, int way);

@@ -1,0 +1,171 @@
+public import FacetTensor
+
+/// One card in the terms of the tensor layer: tensors in its memory, bytes to and fro, order among devices.
+///
+/// This is the part of a backend that has nothing to do with arithmetic. Everything is enqueued on one stream; only
+/// `download` and `synchronize` wait, and `allocate` when it gives away memory that was used before: tensors hold
+/// their storage, but what is enqueued does not hold tensors.
+///
+/// Confined to its backend's thread.
+public final class TensorStream {
+    /// The card's context.
+    public let context: CUDAContext
+
+    /// The card's memory.
+    public let arena: DeviceArena
+
+    /// Where everything is enqueued.
+    public let stream: CUDAStream
+
+    private let ring: HostRing
+    private var links: [DeviceID: PeerLink] = [:]
+    private var idleReturnCount = 0
+
+    /// Starts the queue of a card whose memory has been taken.
+    ///
+    /// - Throws: `.callFailed`.
+    public init(_ arena: DeviceArena, ringSlotCount: Int = 4, ringSlotByteCount: Int = 4 << 20) throws(CUDAError) {
+        context = arena.context
+        self.arena = arena
+        stream = try CUDAStream(arena.context)
+        ring = try HostRing(arena.context, slotCount: ringSlotCount, slotByteCount: ringSlotByteCount)
+    }
+
+    /// The card's name.
+    public var device: DeviceID { context.device }
+
+    /// What tensors hold.
+    public var memoryUse: MemoryUse { arena.use }
+
+    /// Says how bytes come from another card; a card without a link cannot be copied from.
+    public func connect(_ source: DeviceID, by link: PeerLink) { links[source] = link }
+
+    // MARK: Memory
+
+    /// Takes memory for a tensor.
+    ///
+    /// - Parameter isZeroed: false where all of it is about to be written.
+    /// - Throws: `.outOfMemory` with `label`, `.deviceFailed`.
+    public func allocate(
+        _ shape: Shape, _ dtype: DType, label: String, isZeroed: Bool = true
+    ) throws(TensorError) -> Tensor {
+        let byteCount = shape.elementCount * dtype.byteCount
+        let buffer = try run { () throws(CUDAError) in
+            let buffer = try arena.allocate(byteCount, label: label)
+            // What was enqueued for the part's last tensor may still be running, here or on a copy queue.
+            let returnCount = arena.returnCount
+            if returnCount != idleReturnCount {
+                try context.synchronize()
+                idleReturnCount = returnCount
+            }
+            if isZeroed { try stream.fill(buffer.address, byteCount: byteCount) }
+            return buffer
+        }
+        let storage = Storage(
+            deviceAddress: UInt(buffer.address.value), byteCount: byteCount, device: device, owner: buffer)
+        return Tensor(storage, shape: shape, dtype: dtype)
+    }
+
+    /// A tensor of the host's, in this card's memory.
+    ///
+    /// - Throws: `.wrongDevice` for a tensor of another card, `.outOfMemory` with `label`, `.deviceFailed`.
+    public func resident(_ tensor: Tensor, label: String) throws(TensorError) -> Tensor {
+        guard tensor.device.kind == .cpu else {
+            throw .wrongDevice(operation: "bind", argument: label, expected: .cpu, got: tensor.device)
+        }
+        let copy = try allocate(tensor.shape, tensor.dtype, label: label, isZeroed: false)
+        try upload(UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount), into: copy)
+        return copy
+    }
+
+    /// Enqueues a copy of host bytes into the start of a tensor; the bytes may change as soon as this returns.
+    ///
+    /// - Throws: `.wrongDevice`, `.shapeMismatch` when there are more bytes than the tensor holds, `.deviceFailed`.
+    public func upload(_ bytes: UnsafeRawBufferPointer, into tensor: Tensor) throws(TensorError) {
+        try TensorChecks.upload(bytes.count, into: tensor, device)
+        try run { () throws(CUDAError) in try ring.upload(bytes, to: tensor.deviceAddress, on: stream) }
+    }
+
+    /// Enqueues a copy of a tensor's bytes to the host; they are there when an event recorded afterwards has passed.
+    ///
+    /// - Throws: `.wrongDevice`, `.shapeMismatch` unless the counts agree, `.deviceFailed`.
+    public func enqueueDownload(
+        _ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer
+    ) throws(TensorError) {
+        try TensorChecks.download(tensor, bytes.count, device)
+        try run { () throws(CUDAError) in
+            try ring.enqueueDownload(tensor.deviceAddress, into: bytes, on: stream)
+        }
+    }
+
+    /// Waits for the queue and copies a tensor's bytes to the host.
+    ///
+    /// - Throws: `.wrongDevice`, `.shapeMismatch` unless the counts agree, `.deviceFailed`.
+    public func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
+        try enqueueDownload(tensor, into: bytes)
+        try synchronize()
+    }
+
+    /// Enqueues a copy of a tensor's elements from this card, from another one, or from the host.
+    ///
+    /// - Parameters:
+    ///   - x: written by work that this queue has been made to wait for.
+    ///   - y: on this card, of the same dtype and element count.
+    /// - Throws: `.wrongDevice` for a card without a link, `.unsupportedDType`, `.shapeMismatch`, `.deviceFailed`.
+    public func copy(_ x: Tensor, into y: Tensor) throws(TensorError) {
+        try TensorChecks.copy(x, y, device)
+        if x.device == device {
+            try run { () throws(CUDAError) in
+                try stream.copy(x.deviceAddress, to: y.deviceAddress, byteCount: y.byteCount)
+            }
+        } else if x.device.kind == .cpu {
+            try upload(UnsafeRawBufferPointer(start: x.address, count: x.byteCount), into: y)
+        } else {
+            guard let link = links[x.device] else {
+                throw .wrongDevice(operation: "copy", argument: "x", expected: device, got: x.device)
+            }
+            try run { () throws(CUDAError) in
+                try link.copy(x.deviceAddress, to: y.deviceAddress, byteCount: y.byteCount, on: stream)
+            }
+        }
+    }
+
+    // MARK: Order
+
+    /// Waits until everything enqueued so far has run.
+    ///
+    /// - Throws: `.deviceFailed`; a card whose context is lost stays so.
+    public func synchronize() throws(TensorError) {
+        try run { () throws(CUDAError) in try stream.synchronize() }
+    }
+
+    /// Marks the present end of the queue.
+    ///
+    /// - Throws: `.deviceFailed`.
+    public func record() throws(TensorError) -> CUDAEvent { try run { () throws(CUDAError) in try stream.record() } }
+
+    /// Lets what is enqueued from now on wait for an event; one of another kind of device is waited for on this thread.
+    ///
+    /// - Throws: `.deviceFailed`, and what went wrong before the event.
+    public func wait(for event: any DeviceEvent) throws(TensorError) {
+        guard let event = event as? CUDAEvent else { return try event.synchronize() }
+        try run { () throws(CUDAError) in try stream.wait(for: event) }
+    }
+
+    /// Makes a queue that copies host bytes to this card while it computes.
+    ///
+    /// - Throws: `.deviceFailed`.
+    public func makeCopyQueue() throws(TensorError) -> CUDACopyQueue {
+        try run { () throws(CUDAError) in try CUDACopyQueue(context) }
+    }
+
+    /// Runs calls of the card and throws their errors as the tensor layer knows them.
+    func run<Value>(_ body: () throws(CUDAError) -> Value) throws(TensorError) -> Value {
+        do throws(CUDAError) { return try body() } catch { throw error.asTensorError(device) }
+    }
+}
+
+extension Tensor {
+    /// Where the first element lies in its card's memory.
+    var deviceAddress: DeviceAddress { DeviceAddress(UInt64(UInt(bitPattern: address))) }
+}
