@@ -33,6 +33,9 @@ let package = Package(
             ]
         ),
 
+        // CUDA kernels as text, for NVRTC.
+        .target(name: "CCUDAKernels", exclude: ["cuda"]),
+
         // What a tensor, a device and a backend are; the CPU backend.
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
 
@@ -124,6 +127,19 @@ let package = Package(
             path: "Tests/FacetTestSupport",
             swiftSettings: swiftSettings
         ),
+        // The CUDA kernels compiled for this processor, and their checks, which a card can run too.
+        .target(
+            name: "SIMTKernels", dependencies: ["CCUDAKernels"], path: "Tests/SIMTKernels",
+            cxxSettings: [
+                .headerSearchPath("."), .headerSearchPath("../../Sources/CCUDAKernels"),
+                .headerSearchPath("../../Sources/CCUDAKernels/cuda"),
+            ]),
+        .target(
+            name: "KernelChecks", dependencies: ["SIMTKernels", "CCUDAKernels"], path: "Tests/KernelChecks",
+            cxxSettings: [.headerSearchPath("../../Sources/CCUDAKernels/cuda")]),
+        .testTarget(
+            name: "CCUDAKernelsTests", dependencies: ["CCUDAKernels", "SIMTKernels", "KernelChecks"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
@@ -183,5 +199,6 @@ let package = Package(
         .testTarget(
             name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],
-    cLanguageStandard: .c2x
+    cLanguageStandard: .c2x,
+    cxxLanguageStandard: .cxx20
 )

@@ -70,9 +70,9 @@ fiber::~fiber() {
 bool fiber::prepare(void (*entry)(void *), void *argument) {
     if (!stack) stack = map_stack();
     if (!stack) return false;
-    // As `facet_simt_switch` finds it: r15 r14 r13 r12 rbx rbp, return address; the stack is aligned at the call.
-    auto *top = (uint64_t *)((char *)stack + stack_bytes) - 8;
-    std::memset(top, 0, 8 * sizeof *top);
+    // As `facet_simt_switch` finds it: r15 r14 r13 r12 rbx rbp, return address; 16 bytes below the end at the call.
+    auto *top = (uint64_t *)((char *)stack + stack_bytes) - 9;
+    std::memset(top, 0, 9 * sizeof *top);
     top[3] = (uint64_t)argument;
     top[4] = (uint64_t)entry;
     top[6] = (uint64_t)&facet_simt_start;

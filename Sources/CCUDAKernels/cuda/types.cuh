@@ -4,8 +4,8 @@
 struct bf16 { unsigned short bits; };
 struct f16 { unsigned short bits; };
 struct fp8 { unsigned char bits; }; // e4m3fn
-struct int8 { signed char value; };
-struct int4 { unsigned char bits; }; // two codes, each plus 8, the low half first
+struct code8 { signed char value; };
+struct code4 { unsigned char bits; }; // two codes, each plus 8, the low half first
 
 struct alignas(16) words4 { unsigned w[4]; };
 struct alignas(8) words2 { unsigned w[2]; };
