@@ -36,6 +36,10 @@ demo: build ## set up, build, and ask the embedded model about a bundled picture
 test: setup ## set up, build, and run every test in release
 	swift test $(TEST_FLAGS)
 
+.PHONY: kernels
+kernels: ## compile the CUDA kernels to cubins without a GPU, and check registers and instructions: .build/cuda
+	Tools/cuda/kernelc.py
+
 .PHONY: lint
 lint: setup ## check format, layering, doc comments and documents
 	swift format lint --strict --recursive $(SWIFT_SOURCES)

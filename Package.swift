@@ -41,6 +41,8 @@ let package = Package(
 
         // C: NVIDIA's libraries, declared by hand and opened at run time.
         .target(name: "CCUDA"),
+        // CUDA kernels as text, for NVRTC.
+        .target(name: "CCUDAKernels", exclude: ["cuda"]),
 
         // What a tensor, a device and a backend are; the CPU backend.
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
@@ -146,6 +148,19 @@ let package = Package(
             path: "Tests/FacetTestSupport",
             swiftSettings: swiftSettings
         ),
+        // The CUDA kernels compiled for this processor, and their checks, which a card can run too.
+        .target(
+            name: "SIMTKernels", dependencies: ["CCUDAKernels"], path: "Tests/SIMTKernels",
+            cxxSettings: [
+                .headerSearchPath("."), .headerSearchPath("../../Sources/CCUDAKernels"),
+                .headerSearchPath("../../Sources/CCUDAKernels/cuda"),
+            ]),
+        .target(
+            name: "KernelChecks", dependencies: ["SIMTKernels", "CCUDAKernels"], path: "Tests/KernelChecks",
+            cxxSettings: [.headerSearchPath("../../Sources/CCUDAKernels/cuda")]),
+        .testTarget(
+            name: "CCUDAKernelsTests", dependencies: ["CCUDAKernels", "SIMTKernels", "KernelChecks"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .target(name: "FakeCUDA", dependencies: ["CCUDA"], path: "Tests/FakeCUDA"),
@@ -215,5 +230,6 @@ let package = Package(
         .testTarget(
             name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],
-    cLanguageStandard: .c2x
+    cLanguageStandard: .c2x,
+    cxxLanguageStandard: .cxx20
 )

@@ -1,0 +1,30 @@
+// Fibers: stacks that take turns on one thread.
+#pragma once
+#include <cstddef>
+
+namespace simt {
+
+// A stack that runs `entry(argument)` when it is first switched to; `entry` must not return.
+class fiber {
+public:
+    fiber() = default;
+    fiber(const fiber &) = delete;
+    fiber &operator=(const fiber &) = delete;
+    ~fiber();
+
+    // Prepares the stack for a new run; false when memory for it cannot be had.
+    bool prepare(void (*entry)(void *), void *argument);
+
+    // Runs the fiber until it yields.
+    void resume();
+
+    // Goes back to `resume`; called on the fiber's stack.
+    void yield();
+
+private:
+    void *stack = nullptr;
+    void *context = nullptr; // saved stack pointer, or a ucontext_t
+    void *resumer = nullptr; // of the thread that resumed it
+};
+
+} // namespace simt
