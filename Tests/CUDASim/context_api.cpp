@@ -36,6 +36,7 @@ void end_context(Call &call, Device &device) {
         call.sim.scheduler.wait([&] { return point.reached(); }, call.lock);
         stream->closing = true;
     }
+    call.sim.scheduler.wake_closing();
     call.sim.memory.free_all(device.ordinal);
     device.allocated = 0;
     device.peers.clear();

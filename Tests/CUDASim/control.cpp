@@ -1,4 +1,5 @@
 // The control functions of tests.
+#include "include/cudasim.h"
 #include "call.h"
 #include <cstdio>
 #include <cstring>

@@ -20,13 +20,13 @@ void move_bytes(Execution &execution, void *to, const void *from, size_t bytes) 
     }
 }
 
-class Upload final : public Work {
+class UploadWork final : public Work {
   public:
-    Upload(uint64_t to, const void *from, size_t bytes) : to(to), from((uint64_t)from), bytes(bytes) {}
+    UploadWork(uint64_t to, const void *from, size_t bytes) : to(to), from((uint64_t)from), bytes(bytes) {}
 
     const char *kind() const override { return "copy"; }
     std::string describe() const override { return text("upload of %zu bytes", bytes); }
-    std::shared_ptr<Work> fresh() const override { return std::make_shared<Upload>(to, (const void *)from, bytes); }
+    std::shared_ptr<Work> fresh() const override { return std::make_shared<UploadWork>(to, (const void *)from, bytes); }
 
     void submitted(const Clock &, uint32_t stream, uint64_t number) override {
         Simulator &sim = simulator();
@@ -198,7 +198,7 @@ class Fill final : public Work {
 } // namespace
 
 std::shared_ptr<Work> upload(uint64_t to, const void *from, size_t bytes) {
-    return std::make_shared<Upload>(to, from, bytes);
+    return std::make_shared<UploadWork>(to, from, bytes);
 }
 
 std::shared_ptr<Work> download(void *to, uint64_t from, size_t bytes) {

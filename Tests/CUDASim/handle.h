@@ -7,13 +7,20 @@
 
 namespace cudasim {
 
+// One count for all kinds, so that no handle is taken for one of another kind. The numbers lie below 64 KiB at first and are
+// never mapped addresses: a handle that is read through faults at once.
+inline uintptr_t next_handle() {
+    static uintptr_t last = 0x7000;
+    return last += 0x10;
+}
+
 // `Handle` is the interface's pointer type; the value is a number that is no address.
 template <class T, class Handle> class HandleTable {
   public:
     explicit HandleTable(const char *noun) : noun(noun) {}
 
     Handle add(std::shared_ptr<T> object) {
-        uintptr_t key = next_key();
+        uintptr_t key = next_handle();
         objects.emplace(key, std::move(object));
         return (Handle)key;
     }
@@ -35,13 +42,6 @@ template <class T, class Handle> class HandleTable {
     const std::map<uintptr_t, std::shared_ptr<T>> &all() const { return objects; }
 
   private:
-    static uintptr_t next_key() {
-        // Pages below 64 KiB are never mapped, and these numbers are not addresses of any mapping either: a handle that is
-        // read through is a fault at once.
-        static uintptr_t last = 0x7000;
-        return last += 0x10;
-    }
-
     const char *noun;
     std::map<uintptr_t, std::shared_ptr<T>> objects;
 };

@@ -11,7 +11,7 @@ namespace cudasim {
 namespace {
 
 const size_t margin = 4096; // canaries on both sides of what is allocated here
-const unsigned char canary = 0xA5;
+const unsigned char margin_byte = 0xA5;
 const unsigned char poison = 0xFB; // a large negative number as bf16, fp16, float and integer
 
 bool overlap(uint64_t a, size_t a_bytes, uint64_t b, size_t b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
@@ -27,7 +27,7 @@ void *HostMemory::allocate(size_t bytes) {
     unsigned char *base = (unsigned char *)aligned_alloc(4096, whole);
     if (!base) return nullptr;
     unsigned char *address = base + margin;
-    memset(base, canary, whole);
+    memset(base, margin_byte, whole);
     memset(address, 0xFF, bytes);
     pinned[(uint64_t)address] = {(uint64_t)address, bytes, false, base};
     return address;
@@ -57,8 +57,8 @@ bool HostMemory::is_pinned(uint64_t address, size_t bytes) const {
 std::string HostMemory::damage(const Pinned &range) const {
     if (range.is_registered) return "";
     size_t behind = (range.bytes + 4095) / 4096 * 4096 - range.bytes + margin;
-    if (!holds_only(range.base, margin, canary)) return "a write before its start";
-    if (!holds_only((unsigned char *)range.address + range.bytes, behind, canary)) return "a write past its end";
+    if (!holds_only(range.base, margin, margin_byte)) return "a write before its start";
+    if (!holds_only((unsigned char *)range.address + range.bytes, behind, margin_byte)) return "a write past its end";
     return "";
 }
 

@@ -42,7 +42,9 @@ std::shared_ptr<Stream> stream_of(CUstream handle) {
         Device &device = sim.current();
         return device.null_stream;
     }
-    return sim.streams.get(handle);
+    std::shared_ptr<Stream> stream = sim.streams.get(handle);
+    if (stream->closing) fail(CUDA_ERROR_CONTEXT_IS_DESTROYED, "the stream's context has been released");
+    return stream;
 }
 
 void submit(
