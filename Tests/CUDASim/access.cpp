@@ -1,7 +1,7 @@
 #include "access.h"
 #include "simulator.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 void check_alive(uint64_t address, size_t bytes, const char *role) {
     const AddressSpace &memory = simulator().memory;

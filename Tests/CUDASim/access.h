@@ -2,7 +2,7 @@
 #pragma once
 #include "device.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // Throws CUDA_ERROR_ILLEGAL_ADDRESS unless all bytes lie in one live allocation of this device, or of one whose memory
 // its context may touch.

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

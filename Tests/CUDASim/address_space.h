@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Allocation {
     uint64_t address = 0;

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <thread>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 bool &in_host_function() {
     static thread_local bool inside = false;

@@ -2,7 +2,7 @@
 #pragma once
 #include "simulator.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 class Call {
   public:

@@ -2,7 +2,7 @@
 #include "simulator.h"
 #include <algorithm>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include "stream.h"
 #include <thread>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Capture {
     std::shared_ptr<Stream> origin;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 class Clock {
   public:

@@ -2,7 +2,7 @@
 #pragma once
 #include "stream.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 std::shared_ptr<Work> upload(uint64_t to, const void *from, size_t bytes);
 std::shared_ptr<Work> download(void *to, uint64_t from, size_t bytes);

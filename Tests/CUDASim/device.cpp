@@ -1,7 +1,7 @@
 #include "device.h"
 #include "simulator.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 size_t Device::free_bytes() const {
     size_t used = allocated + card->used_by_others() + (retained ? card->context_bytes : 0);

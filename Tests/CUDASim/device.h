@@ -6,7 +6,7 @@
 #include <memory>
 #include <set>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Stream;
 

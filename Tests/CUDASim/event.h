@@ -3,7 +3,7 @@
 #include "stream.h"
 #include <chrono>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // One recording; an event that is recorded again gets another, and whoever waited for this one keeps it.
 struct Record {

@@ -2,7 +2,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 static std::string formatted(const char *format, va_list arguments) {
     char line[1024];

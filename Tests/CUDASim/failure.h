@@ -3,7 +3,7 @@
 #include "include/cuda_abi.h"
 #include <string>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Failure {
     CUresult code;

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <sstream>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 class Json;
 

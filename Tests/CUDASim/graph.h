@@ -2,7 +2,7 @@
 #pragma once
 #include "stream.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct GraphNode {
     std::shared_ptr<Work> work;

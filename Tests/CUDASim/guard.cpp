@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <mutex>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

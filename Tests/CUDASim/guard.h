@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // Calls `body`; true when it returned. Otherwise it touched memory that may not be touched: `address` says which. Frames
 // between the access and this call are abandoned, so `body` holds nothing that has to be given back.

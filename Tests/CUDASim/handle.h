@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // One count for all kinds, so that no handle is taken for one of another kind. The numbers lie below 64 KiB at first and are
 // never mapped addresses: a handle that is read through faults at once.

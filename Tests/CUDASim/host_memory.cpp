@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Pinned {
     uint64_t address = 0;

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <elf.h>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // What an image says: its architecture and its kernels.
 struct Image {

@@ -2,7 +2,7 @@
 #include <cctype>
 #include <cstdlib>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -13,7 +13,7 @@ __attribute__((weak)) unsigned simt_kernel_count(void);
 __attribute__((weak)) const simt_kernel *simt_kernel_at(unsigned index);
 }
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include "include/cudasim.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // Of the checks, of the library linked with the simulator (Tests/SIMTKernels), or of the one that FACET_CUDASIM_KERNELS
 // names; null when none of them has it.

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

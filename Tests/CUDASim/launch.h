@@ -4,7 +4,7 @@
 #include "kernel_interface.h"
 #include "stream.h"
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 // A kernel of a loaded image.
 struct Kernel {

@@ -2,7 +2,7 @@
 #include "json.h"
 #include <cstdio>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Process {
     unsigned pid;

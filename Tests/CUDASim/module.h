@@ -4,7 +4,7 @@
 #include "launch.h"
 #include <map>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Module {
     Device *device = nullptr; // null for a library, which belongs to no context

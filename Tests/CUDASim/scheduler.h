@@ -8,7 +8,7 @@
 #include <list>
 #include <random>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 class Scheduler {
   public:

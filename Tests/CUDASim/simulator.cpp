@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <memory>
 #include <mutex>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 struct Event;
 struct Graph;

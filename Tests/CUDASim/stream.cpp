@@ -5,7 +5,7 @@
 #include <cstring>
 #include <thread>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 namespace {
 

@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 void Trace::find(const std::string &what) {
     findings.push_back(what);

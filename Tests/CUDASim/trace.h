@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace cudasim {
+namespace [[gnu::visibility("hidden")]] cudasim {
 
 class Trace {
   public:
