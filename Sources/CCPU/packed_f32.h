@@ -94,11 +94,11 @@ INLINE ptrdiff_t run_length(cc_panel panel, ptrdiff_t word) {
     return panel.group_words ? cc_min(left, panel.group_words - word % panel.group_words) : left;
 }
 
-// The columns of one tile lie together, [tile][words][columns]: a tile that read every other cache line would bring twice
+// The columns of one tile lie together, [tile][cc_block_words][columns]: a tile that read every other cache line would bring twice
 // as many into the nearest cache as it needs.
 INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
     const int per_word = cc_packed_per_word(format);
-    ptrdiff_t end = panel.first + panel.words, tile_words = panel.words * per_word * packed_tile_width;
+    ptrdiff_t end = panel.first + panel.words;
     for (ptrdiff_t word = panel.first; word < end;) {
         ptrdiff_t count = run_length(panel, word);
         const float *scales = scales_at(panel, word);
@@ -111,7 +111,7 @@ INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
                     vf value = decode_element(format, from + i * cc_packed_word_bytes(format), v, e);
                     if (format >= CC_PACKED_INT8)
                         value *= load(scales + v * LANES);
-                    store(to + v / packed_tile_vectors * tile_words + e * packed_tile_width +
+                    store(to + v / packed_tile_vectors * cc_block_words * packed_tile_width + e * packed_tile_width +
                               v % packed_tile_vectors * LANES, value);
                 }
         }
@@ -207,7 +207,7 @@ INLINE void tile_packed_f32(const float *rows, int height, const float *panel, p
 
 static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
                                 int accumulate) {
-    if (panel.format != CC_PACKED_F32 || row_count == 1) {
+    if (!panel.expanded && (panel.format != CC_PACKED_F32 || row_count == 1)) {
         multiply_few_f32(rows, row_count, panel, sums, stride, accumulate);
         return;
     }
@@ -217,7 +217,7 @@ static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel 
     for (ptrdiff_t row = 0; row < row_count; row += packed_rows_f32)
         for (int column = 0; column < cc_packed_width; column += packed_tile_width) {
             const float *left = (const float *)rows + row * cc_row_words;
-            const float *right = start + column * (panel.expanded ? panel.words : 1);
+            const float *right = start + column * (panel.expanded ? cc_block_words : 1);
             float *out = sums + row * stride + column;
 #define TILE(n) tile_packed_f32(left, n, right, distance, panel.words, out, stride, accumulate)
             PACKED_HEIGHTS_3(cc_min(packed_rows_f32, row_count - row), TILE)

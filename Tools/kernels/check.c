@@ -251,8 +251,8 @@ int main(void) {
         if (!e && isa == CC_ISA_PORTABLE)
             return 2;
         for (int type = CC_F32; e && type <= CC_BF16; type += CC_BF16) {
-            static const ptrdiff_t rows[] = {1, 3, 17, 65};
-            for (int i = 0; i < 4; i++) {
+            static const ptrdiff_t rows[] = {1, 3, 17, 61, 65};
+            for (int i = 0; i < 5; i++) {
                 check_linear(e, isa, type, rows[i], 67, 131);
                 check_norm(e, isa, type, rows[i], 131, 0);
                 check_norm(e, isa, type, rows[i], 131, 1);
