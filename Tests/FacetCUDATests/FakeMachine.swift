@@ -82,7 +82,7 @@ func bytes(_ buffer: DeviceBuffer, _ ring: HostRing, _ stream: CUDAStream) throw
     return bytes
 }
 
-/// Bytes that repeat with a long period.
+/// Bytes that do not repeat within anything that is copied in parts.
 func patternBytes(_ count: Int, seed: Int = 0) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed) >> 7) }
+    (0..<count).map { UInt8(truncatingIfNeeded: (($0 &+ seed) &* 2_654_435_761) >> 24) }
 }

@@ -62,6 +62,9 @@ struct PeerTests {
             let network = try pair.network()
             #expect(network.link(from: 0, to: 1)?.route == .staged(reason: refusal))
             #expect(network.link(from: 1, to: 0)?.route == .staged(reason: refusal))
+            // What was opened is closed again, in both directions.
+            let closed = refusal == .notSupported ? 0 : 2
+            #expect(try pair.machine.callCount("cuCtxDisablePeerAccess") == closed)
             let before = try pair.machine.callCount("cuMemcpyPeerAsync")
             let sent = patternBytes(20_000, seed: 5)
             #expect(try pair.send(sent, from: 1, to: 0, network) == sent)
