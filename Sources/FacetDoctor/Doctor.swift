@@ -79,7 +79,7 @@ public struct Doctor: Sendable {
         facts.driver = await probe(.driver, limits.reading) { DriverProbe(roots).facts() }
         facts.driver?.library = await probe(.library, limits.reading) { LibraryProbe("libcuda.so.1").facts() }
         if let gpuProbe {
-            facts.gpu = await probe(.cards, limits.reading) { try gpuProbe.facts() }
+            facts.gpu = await probe(.cards, limits.reading) { try gpuProbe.facts() } ?? nil
             if (facts.gpu?.cards?.count ?? 0) > 1 {
                 facts.gpu?.peers = await probe(.peers, limits.computing) { try gpuProbe.peers() }
             }

@@ -9,10 +9,10 @@ import Testing
 
 /// Cards out of nowhere.
 private struct FakeGPUProbe: GPUProbe {
-    var cards: @Sendable () throws -> GPUFacts = { try Machine.named("two-4090").facts.gpu ?? GPUFacts() }
+    var cards: @Sendable () throws -> GPUFacts? = { try Machine.named("two-4090").facts.gpu }
     var pairs: @Sendable () throws -> [PeerFacts] = { [] }
 
-    func facts() throws -> GPUFacts { try cards() }
+    func facts() throws -> GPUFacts? { try cards() }
     func peers() throws -> [PeerFacts] { try pairs() }
 }
 
@@ -72,6 +72,15 @@ struct DoctorTests {
         #expect(facts.probes.first { $0.name == "peers" }?.outcome == .timedOut)
         let row = try #require(DoctorReport(facts).findings.first { $0.subject == "peers" })
         #expect(row.group == .peer && row.verdict == .fail && row.found == "no answer after 0.2 s")
+    }
+
+    @Test("libraries that are not installed are no failure of the probe")
+    func noLibraries() async throws {
+        var doctor = doctor(try PlantedSystem())
+        doctor.gpuProbe = FakeGPUProbe(cards: { nil })
+        let facts = await doctor.facts()
+        #expect(facts.gpu == nil && facts.probes.first { $0.name == "cards" }?.outcome == .finished)
+        #expect(DoctorReport(facts).verdict == .note)
     }
 
     @Test("pairs are not tried on a machine with one card")

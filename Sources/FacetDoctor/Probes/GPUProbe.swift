@@ -21,8 +21,10 @@ public protocol GPUProbe: Sendable {
     ///
     /// Called on a thread of its own, which is given up when it takes too long. What cannot be read stays nil; cards and
     /// their NVML data are joined by UUID, never by index.
-    /// - Throws: when nothing at all can be asked; the error's text becomes part of the report.
-    func facts() throws -> GPUFacts
+    /// - Returns: nil where the driver's libraries are not installed; the rows about the bus then say whether they are
+    ///   missed.
+    /// - Throws: when the libraries are there and nothing can be asked; the error's text becomes part of the report.
+    func facts() throws -> GPUFacts?
 
     /// Every ordered pair of cards: what the driver says of it, and what a copy with a known pattern gave.
     ///
