@@ -157,7 +157,7 @@ let package = Package(
             ]),
         .target(
             name: "KernelChecks", dependencies: ["SIMTKernels", "CCUDAKernels"], path: "Tests/KernelChecks",
-            cxxSettings: [.headerSearchPath("../../Sources/CCUDAKernels/cuda")]),
+            cxxSettings: [.headerSearchPath("../SIMTKernels"), .headerSearchPath("../../Sources/CCUDAKernels/cuda")]),
         .testTarget(
             name: "CCUDAKernelsTests", dependencies: ["CCUDAKernels", "SIMTKernels", "KernelChecks"],
             swiftSettings: swiftSettings),

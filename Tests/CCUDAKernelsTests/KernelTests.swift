@@ -3,11 +3,21 @@ import KernelChecks
 import SIMTKernels
 import Testing
 
-@Suite("CUDA kernels on the shim")
+@Suite("CUDA kernels on the shim", .serialized)
 struct KernelTests {
-    @Test("agrees with float64 arithmetic under every schedule", arguments: 0..<kc_check_count())
-    func check(index: UInt32) {
-        #expect(failure(of: index) == nil)
+    @Test("every kernel agrees with float64 arithmetic, under every schedule")
+    func checks() {
+        for index in 0..<kc_check_count() {
+            #expect(line(of: { kc_check_run(index, kc_simulated_machine(), $0, $1) }) == nil)
+        }
+        for kernel in allKernels() {
+            #expect(kc_launch_count(kernel.name) > 0, "no check launches \(String(cString: kernel.name))")
+        }
+    }
+
+    @Test("the shim names divergent barriers, missing waits and the like")
+    func shim() {
+        #expect(line(of: { kc_check_shim($0, $1) }) == nil)
     }
 
     @Test("the table's signatures are those that the compiler sees")
@@ -43,12 +53,12 @@ struct KernelTests {
         }
     }
 
-    /// The line that a check failed with.
-    private func failure(of index: UInt32) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { line in
-            line.initialize(repeating: 0)
-            guard kc_check_run(index, kc_simulated_machine(), line.baseAddress, line.count) != 0 else { return nil }
-            return line.baseAddress.map { String(cString: $0) }
+    /// The line that a call failed with.
+    private func line(of call: (UnsafeMutablePointer<CChar>?, Int) -> CInt) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { text in
+            text.initialize(repeating: 0)
+            guard call(text.baseAddress, text.count) != 0, let start = text.baseAddress else { return nil }
+            return String(cString: start)
         }
     }
 

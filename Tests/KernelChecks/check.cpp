@@ -162,7 +162,7 @@ void require_close(
     throw failure(line);
 }
 
-void require_close(
+void require_stored(
     const std::string &what, const std::vector<double> &got, const std::vector<double> &expected, int type,
     double magnitude
 ) {

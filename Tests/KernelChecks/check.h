@@ -96,7 +96,7 @@ void require_close(
     double absolute);
 
 // The same with the tolerance of a result that is stored as `type` after float32 sums of about `magnitude`.
-void require_close(
+void require_stored(
     const std::string &what, const std::vector<double> &got, const std::vector<double> &expected, int type,
     double magnitude = 1);
 
@@ -108,7 +108,14 @@ struct check {
 using check_list = std::vector<check>;
 
 // One function per file of checks.
+void add_conformance_checks(check_list &list);
 void add_norm_checks(check_list &list);
 void add_elementwise_checks(check_list &list);
+void add_gemv_checks(check_list &list);
+void add_fused_checks(check_list &list);
+void add_product_checks(check_list &list);
+void add_attention_checks(check_list &list);
+void add_rotary_checks(check_list &list);
+void add_rows_checks(check_list &list);
 
 } // namespace checks

@@ -6,8 +6,15 @@ namespace {
 const checks::check_list &all() {
     static const checks::check_list list = [] {
         checks::check_list list;
+        checks::add_conformance_checks(list);
         checks::add_norm_checks(list);
         checks::add_elementwise_checks(list);
+        checks::add_gemv_checks(list);
+        checks::add_fused_checks(list);
+        checks::add_product_checks(list);
+        checks::add_attention_checks(list);
+        checks::add_rotary_checks(list);
+        checks::add_rows_checks(list);
         return list;
     }();
     return list;

@@ -20,7 +20,7 @@ void check_gated_silu_fused(bench &b, int type) {
         size_t gate = i / width * 2 * width + i % width;
         expected[i] = silu(gate_up[gate]) * gate_up[gate + width];
     }
-    require_close("y", b.numbers_at(y, type, expected.size()), expected, type);
+    require_stored("y", b.numbers_at(y, type, expected.size()), expected, type);
 }
 
 void check_gated_silu(bench &b, int type) {
@@ -30,7 +30,7 @@ void check_gated_silu(bench &b, int type) {
     b.launch(with_type("gated_silu", type), {3}, 256, 0, y, b.put(up), y, (long long)gate.count());
     std::vector<double> expected(gate.count());
     for (size_t i = 0; i < expected.size(); ++i) expected[i] = silu(gate[i]) * up[i];
-    require_close("y", b.numbers_at(y, type, expected.size()), expected, type);
+    require_stored("y", b.numbers_at(y, type, expected.size()), expected, type);
 }
 
 void check_add(bench &b, int type, int x_type) {
@@ -40,7 +40,7 @@ void check_add(bench &b, int type, int x_type) {
     b.launch(with_type("add", type), {1}, 256, 0, b.put(x), x_type, y, (long long)x.count());
     std::vector<double> expected(x.count());
     for (size_t i = 0; i < expected.size(); ++i) expected[i] = x[i] + old[i];
-    require_close("y", b.numbers_at(y, type, expected.size()), expected, type);
+    require_stored("y", b.numbers_at(y, type, expected.size()), expected, type);
 }
 
 void check_scale(bench &b, int type) {
@@ -50,7 +50,7 @@ void check_scale(bench &b, int type) {
     b.launch(with_type("scale", type), {2}, 256, 0, y, 0.125f, (long long)x.count());
     std::vector<double> expected(x.count());
     for (size_t i = 0; i < expected.size(); ++i) expected[i] = x[i] * 0.125;
-    require_close("y", b.numbers_at(y, type, expected.size()), expected, type);
+    require_stored("y", b.numbers_at(y, type, expected.size()), expected, type);
 }
 
 void check_copy(bench &b, int from, int to) {

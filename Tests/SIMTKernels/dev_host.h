@@ -6,7 +6,8 @@
 
 #define __global__
 #define __launch_bounds__(...)
-#define DEV static inline
+#define DEV [[maybe_unused]] static inline
+#define DEV_METHOD inline
 #define SHARED(type, name, count) type *name = (type *)simt::static_shared(sizeof(type) * (count))
 #define HAS_BF16_MMA 1
 #define threadIdx (simt::current_thread->index)
@@ -96,12 +97,19 @@ DEV float sqrt(float x) { return ::sqrtf(x); }
 
 // MARK: Memory
 
-DEV words4 load_stream(const void *address) {
+DEV words4 load16(const void *address) {
     if ((size_t)address % 16 != 0) simt::fail("a load of 16 bytes that are not aligned");
     words4 v;
     std::memcpy(&v, address, 16);
     return v;
 }
+
+DEV void store16(void *address, const words4 &v) {
+    if ((size_t)address % 16 != 0) simt::fail("a store of 16 bytes that are not aligned");
+    std::memcpy(address, &v, 16);
+}
+
+DEV words4 load_stream(const void *address) { return load16(address); }
 
 DEV void *dynamic_shared() { return simt::current_block->shared; }
 

@@ -67,13 +67,13 @@ bool run_warp(worker &w, unsigned warp_index, unsigned schedule) {
 }
 
 const char *describe_deadlock(const worker &w) {
-    unsigned ended = 0, at_barrier = 0;
+    bool in_warp = false, at_barrier = false;
     for (unsigned i = 0; i < current_block->thread_count; ++i) {
-        ended += w.threads[i].done;
-        at_barrier += !w.threads[i].done && w.threads[i].awaited == &current_block->generation;
+        if (w.threads[i].done) continue;
+        (w.threads[i].awaited == &current_block->generation ? at_barrier : in_warp) = true;
     }
-    if (at_barrier && ended) return "a divergent barrier: some threads wait at it, others have ended";
-    if (at_barrier) return "a divergent barrier: some threads wait at it, others for lanes of their warp";
+    if (at_barrier && in_warp) return "a divergent barrier: some threads wait at it, others for lanes of their warp";
+    if (at_barrier) return "a divergent barrier: some threads wait at it, others have ended";
     return "a divergent warp operation: some lanes wait in it, others have ended";
 }
 

@@ -26,8 +26,18 @@ PACKAGES = {
 }
 TOOLS = ["nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm"]
 
-# Kernel name pattern, lowest architecture, instructions of which each must occur.
+# Kernel name pattern, lowest and highest architecture, instructions of which each must occur.
+ATTENTION = r"(bidirectional|paged|decode)_attention(_int8)?_(f16|bf16)_d\d+"
+WEIGHT_STREAM = r"(gemv|attention_input|feed_forward_input)_.*"
 EXPECTED = [
+    (ATTENTION, 75, 75, ["HMMA.1688", "LDSM"]),
+    (ATTENTION, 80, 999, ["HMMA.16816", "LDSM"]),
+    (r"(bidirectional|paged|decode)_attention_(f16|bf16)_d\d+", 80, 999, ["LDGSTS"]),
+    (r"product_(f16|bf16)_.*", 75, 75, ["HMMA.1688", "LDSM"]),
+    (r"product_(f16|bf16)_.*", 80, 999, ["HMMA.16816", "LDSM", "LDGSTS"]),
+    (WEIGHT_STREAM, 75, 999, ["LDG.E.NA.128"]),
+    (WEIGHT_STREAM, 90, 999, ["ACQBULK", "PREEXIT"]),
+    (r"gemv_.*_fp8_.*", 89, 999, ["F2FP.F16.E4M3"]),
 ]
 
 
@@ -115,11 +125,11 @@ def faults(cubin, architecture, tool):
     for name, usage in used.items():
         if usage["stack"] or usage["local"]:
             lines.append(f"{name} on {architecture}: {usage['stack'] + usage['local']} bytes of spilled registers")
-        for pattern, lowest, expected in EXPECTED:
-            if re.fullmatch(pattern, name) and number(architecture) >= lowest:
+        for pattern, lowest, highest, expected in EXPECTED:
+            if re.fullmatch(pattern, name) and lowest <= number(architecture) <= highest:
                 lines += [
                     f"{name} on {architecture}: no {instruction} in its code"
-                    for instruction in expected if not re.search(instruction, code[name])
+                    for instruction in expected if instruction not in code[name]
                 ]
     return lines, max(usage["registers"] for usage in used.values())
 

@@ -13,7 +13,9 @@
 // `count` elements of shared memory that live as long as the block; at the top of a kernel, once per name.
 #define SHARED(type, name, count) __shared__ __align__(16) type name[count]
 
+// Every function, and every member function, of the device.
 #define DEV __device__ __forceinline__
+#define DEV_METHOD __device__ __forceinline__
 
 namespace dev {
 
@@ -110,6 +112,14 @@ DEV words4 load_stream(const void *address) {
     return v;
 }
 
+// 16 bytes at once, from and to any memory, aligned; the compiler splits copies of a struct of four words.
+DEV words4 load16(const void *address) {
+    uint4 v = *(const uint4 *)address;
+    return words4{{v.x, v.y, v.z, v.w}};
+}
+
+DEV void store16(void *address, const words4 &v) { *(uint4 *)address = make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]); }
+
 // Dynamic shared memory of the launch.
 DEV void *dynamic_shared() {
     extern __shared__ __align__(16) unsigned char shared_bytes[];
@@ -126,7 +136,7 @@ DEV void copy_async16(void *shared, const void *global, bool valid) {
                  : "r"(shared_address(shared)), "l"(global), "r"(valid ? 16 : 0)
                  : "memory");
 #else
-    *(words4 *)shared = valid ? *(const words4 *)global : words4{{0, 0, 0, 0}};
+    store16(shared, valid ? load16(global) : words4{{0, 0, 0, 0}});
 #endif
 }
 

@@ -8,7 +8,6 @@ struct code8 { signed char value; };
 struct code4 { unsigned char bits; }; // two codes, each plus 8, the low half first
 
 struct alignas(16) words4 { unsigned w[4]; };
-struct alignas(8) words2 { unsigned w[2]; };
 
 // Codes of element types in parameters; the CPU backend has the same.
 enum { TYPE_F32 = 0, TYPE_F16 = 1, TYPE_BF16 = 2, TYPE_I8 = 3 };

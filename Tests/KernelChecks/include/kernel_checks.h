@@ -34,6 +34,9 @@ const char *kc_check_name(unsigned index);
 /// Runs a check; 0, or another number and one line that says what, where, expected and got.
 int kc_check_run(unsigned index, const kc_machine *machine, char *error, size_t error_size);
 
+/// Whether the shim finds each fault of a set of wrong kernels; 0, or another number and the one that it missed.
+int kc_check_shim(char *error, size_t error_size);
+
 /// How many launches of `kernel` the machine of the shim has made; 0 where no check covers it.
 unsigned kc_launch_count(const char *kernel);
 

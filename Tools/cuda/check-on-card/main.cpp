@@ -1,0 +1,214 @@
+// Runs the checks of Tests/KernelChecks on a card: conformance of dev.cuh first, then every kernel.
+//
+//     check-on-card CUBINS [NAME]     CUBINS: a folder of Tools/cuda/kernelc.py's for the card's architecture
+//                                     NAME: only checks whose name contains it
+//
+// Each launch runs three times on the same memory and must give the same bytes. The driver is opened at run time
+// (FACET_CUDA_DRIVER names another library); Tools/cuda/check-on-card/build.sh builds this.
+#include "kernel_checks.h"
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using address = unsigned long long;
+
+// The driver's functions that this needs; opaque handles are pointers.
+struct driver {
+    int (*init)(unsigned);
+    int (*device_get)(int *, int);
+    int (*device_name)(char *, int, int);
+    int (*retain)(void **, int);
+    int (*set_current)(void *);
+    int (*synchronize)();
+    int (*load)(void **, const void *);
+    int (*function)(void **, void *, const char *);
+    int (*set_attribute)(void *, int, int);
+    int (*allocate)(address *, size_t);
+    int (*release)(address);
+    int (*upload)(address, const void *, size_t);
+    int (*download)(void *, address, size_t);
+    int (*launch)(
+        void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **);
+    int (*error_name)(int, const char **);
+};
+
+constexpr int max_dynamic_shared = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+
+struct card {
+    driver cu = {};
+    std::vector<void *> modules;
+    std::map<const void *, size_t> pieces;
+};
+
+card &the_card(void *context) { return *(card *)context; }
+
+int report(const card &c, int status, const char *what, char *error, size_t error_size) {
+    if (status == 0) return 0;
+    const char *name = "an unknown error";
+    c.cu.error_name(status, &name);
+    snprintf(error, error_size, "%s: %s", what, name);
+    return status;
+}
+
+int take(void *context, size_t byte_count, void **memory, char *error, size_t error_size) {
+    card &c = the_card(context);
+    address at = 0;
+    int status = c.cu.allocate(&at, byte_count ? byte_count : 1);
+    *memory = (void *)at;
+    if (status == 0) c.pieces[*memory] = byte_count;
+    return report(c, status, "cuMemAlloc", error, error_size);
+}
+
+int give_back(void *context, void *memory, char *error, size_t error_size) {
+    card &c = the_card(context);
+    c.pieces.erase(memory);
+    return report(c, c.cu.release((address)memory), "cuMemFree", error, error_size);
+}
+
+int upload(void *context, void *memory, const void *bytes, size_t byte_count, char *error, size_t error_size) {
+    card &c = the_card(context);
+    int status = byte_count ? c.cu.upload((address)memory, bytes, byte_count) : 0;
+    return report(c, status, "cuMemcpyHtoD", error, error_size);
+}
+
+int download(void *context, const void *memory, void *bytes, size_t byte_count, char *error, size_t error_size) {
+    card &c = the_card(context);
+    int status = byte_count ? c.cu.download(bytes, (address)memory, byte_count) : 0;
+    return report(c, status, "cuMemcpyDtoH", error, error_size);
+}
+
+using contents = std::vector<std::vector<unsigned char>>;
+
+contents snapshot(card &c) {
+    contents all;
+    for (auto &[memory, byte_count] : c.pieces) {
+        all.emplace_back(byte_count);
+        if (byte_count) c.cu.download(all.back().data(), (address)memory, byte_count);
+    }
+    return all;
+}
+
+void restore(card &c, const contents &all) {
+    size_t i = 0;
+    for (auto &[memory, byte_count] : c.pieces) {
+        if (byte_count) c.cu.upload((address)memory, all[i].data(), byte_count);
+        ++i;
+    }
+}
+
+void *function_named(card &c, const char *name) {
+    void *found = nullptr;
+    for (void *module : c.modules) {
+        if (c.cu.function(&found, module, name) == 0) return found;
+    }
+    return nullptr;
+}
+
+int launch(
+    void *context, const char *name, const unsigned grid[3], const unsigned block[3], unsigned shared_bytes,
+    void **params, char *error, size_t error_size
+) {
+    card &c = the_card(context);
+    void *function = function_named(c, name);
+    if (!function) {
+        snprintf(error, error_size, "no cubin has %s", name);
+        return 1;
+    }
+    if (shared_bytes > 48 * 1024) c.cu.set_attribute(function, max_dynamic_shared, (int)shared_bytes);
+    contents before = snapshot(c), first;
+    for (int run = 0; run < 3; ++run) {
+        if (run > 0) restore(c, before);
+        int status = c.cu.launch(
+            function, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared_bytes, nullptr, params, nullptr);
+        if (status == 0) status = c.cu.synchronize();
+        if (status != 0) return report(c, status, name, error, error_size);
+        contents after = snapshot(c);
+        if (run == 0) first = std::move(after);
+        else if (after != first) {
+            snprintf(error, error_size, "%s: two runs on the same memory differ", name);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+bool open_driver(card &c) {
+    const char *named = getenv("FACET_CUDA_DRIVER");
+    void *library = dlopen(named ? named : "libcuda.so.1", RTLD_NOW);
+    if (!library) return fprintf(stderr, "error: no CUDA driver: %s\n", dlerror()), false;
+    bool complete = true;
+    auto bind = [&](auto &function, const char *symbol) {
+        *(void **)&function = dlsym(library, symbol);
+        if (!function) fprintf(stderr, "error: the driver lacks %s\n", symbol), complete = false;
+    };
+    bind(c.cu.init, "cuInit");
+    bind(c.cu.device_get, "cuDeviceGet");
+    bind(c.cu.device_name, "cuDeviceGetName");
+    bind(c.cu.retain, "cuDevicePrimaryCtxRetain");
+    bind(c.cu.set_current, "cuCtxSetCurrent");
+    bind(c.cu.synchronize, "cuCtxSynchronize");
+    bind(c.cu.load, "cuModuleLoadData");
+    bind(c.cu.function, "cuModuleGetFunction");
+    bind(c.cu.set_attribute, "cuFuncSetAttribute");
+    bind(c.cu.allocate, "cuMemAlloc_v2");
+    bind(c.cu.release, "cuMemFree_v2");
+    bind(c.cu.upload, "cuMemcpyHtoD_v2");
+    bind(c.cu.download, "cuMemcpyDtoH_v2");
+    bind(c.cu.launch, "cuLaunchKernel");
+    bind(c.cu.error_name, "cuGetErrorName");
+    return complete;
+}
+
+bool open_card(card &c, const char *folder) {
+    int device = 0;
+    char name[256] = "", error[512];
+    void *context = nullptr;
+    auto require = [&](int status, const char *what) {
+        if (report(c, status, what, error, sizeof error) == 0) return true;
+        fprintf(stderr, "error: %s\n", error);
+        return false;
+    };
+    if (!require(c.cu.init(0), "cuInit") || !require(c.cu.device_get(&device, 0), "cuDeviceGet")) return false;
+    if (!require(c.cu.retain(&context, device), "cuDevicePrimaryCtxRetain")) return false;
+    if (!require(c.cu.set_current(context), "cuCtxSetCurrent")) return false;
+    c.cu.device_name(name, sizeof name, device);
+    for (const auto &file : std::filesystem::directory_iterator(folder)) {
+        if (file.path().extension() != ".cubin") continue;
+        std::ifstream stream(file.path(), std::ios::binary);
+        std::vector<char> bytes{std::istreambuf_iterator<char>(stream), {}};
+        void *module = nullptr;
+        if (!require(c.cu.load(&module, bytes.data()), file.path().c_str())) return false;
+        c.modules.push_back(module);
+    }
+    printf("%s, %zu cubins\n", name, c.modules.size());
+    return true;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    if (argc < 2) return fprintf(stderr, "usage: check-on-card CUBINS [NAME]\n"), 64;
+    card c;
+    if (!open_driver(c) || !open_card(c, argv[1])) return 1;
+    const kc_machine machine = {&c, take, give_back, upload, download, launch};
+    unsigned run = 0, failed = 0;
+    for (unsigned i = 0; i < kc_check_count(); ++i) {
+        if (argc > 2 && !strstr(kc_check_name(i), argv[2])) continue;
+        char error[1024];
+        ++run;
+        if (kc_check_run(i, &machine, error, sizeof error) == 0) continue;
+        ++failed;
+        printf("%s\n", error);
+    }
+    printf("%u checks, %u failed\n", run, failed);
+    return failed ? 1 : 0;
+}
