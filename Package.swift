@@ -21,6 +21,8 @@ let package = Package(
         .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
         .library(name: "FacetPlacement", targets: ["FacetPlacement"]),
         .library(name: "FacetModel", targets: ["FacetModel"]),
+        // For tests alone: opened by path, linked by nothing.
+        .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -37,8 +39,14 @@ let package = Package(
             ]
         ),
 
+        // C: NVIDIA's libraries, declared by hand and opened at run time.
+        .target(name: "CCUDA"),
+
         // What a tensor, a device and a backend are; the CPU backend.
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
+
+        // NVIDIA's cards: the driver, its libraries, memory, streams and kernels.
+        .target(name: "FacetCUDA", dependencies: ["CCUDA", "FacetTensor"], swiftSettings: swiftSettings),
 
         // JSON, strict and in order, below everything that reads it.
         .target(name: "FacetJSON", swiftSettings: swiftSettings),
@@ -140,6 +148,10 @@ let package = Package(
         ),
         .testTarget(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
+        .target(name: "FakeCUDA", dependencies: ["CCUDA"], path: "Tests/FakeCUDA"),
+        .testTarget(
+            name: "FacetCUDATests", dependencies: ["FacetCUDA", "FacetTensor", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",
             dependencies: ["FacetCheckpoint", "FacetJSON", "CheckpointSynthesis", "FacetTensor", "FacetTestSupport"],

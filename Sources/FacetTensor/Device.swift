@@ -1,10 +1,11 @@
 /// Names one device: where a tensor's bytes live and where its operations run.
 ///
-/// Devices of one kind are counted from zero: `cpu:0`, `cpu:1`.
+/// Devices of one kind are counted from zero: `cpu:0`, `cpu:1`, `cuda:0`.
 public struct DeviceID: Sendable, Hashable {
     /// What a device is made of.
     public enum Kind: String, Sendable, Hashable {
         case cpu
+        case cuda
     }
 
     /// What the device is made of.

@@ -1,0 +1,15 @@
+/// An address in a card's memory; the host cannot look there.
+public struct DeviceAddress: Sendable, Hashable {
+    /// The number that the driver gave.
+    public let value: UInt64
+
+    /// Names an address.
+    public init(_ value: UInt64) { self.value = value }
+
+    /// The address so many bytes further.
+    public static func + (address: Self, byteCount: Int) -> Self { Self(address.value + UInt64(byteCount)) }
+}
+
+extension DeviceAddress: CustomStringConvertible {
+    public var description: String { "0x" + String(value, radix: 16) }
+}
