@@ -119,7 +119,7 @@ let package = Package(
             dependencies: [
                 "FacetTensor", "FacetCheckpoint", "FacetTokenizer", "FacetImage", "FacetModel", "FacetEngine",
                 "FacetVerify", "FacetDemo", "FacetTerminal", "FacetPlacement", "FacetPlanReport",
-                "FacetComparison", "FacetDoctor",
+                "FacetComparison", "FacetDoctor", "FacetCUDA",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

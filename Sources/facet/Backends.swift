@@ -7,8 +7,8 @@ enum Backends {
     /// What this build computes on.
     static let names = ["cpu"]
 
-    /// Asks a driver's libraries about its cards; nil as long as no backend needs one.
-    static let gpuProbe: (any GPUProbe)? = nil
+    /// Asks a driver's libraries about its cards.
+    static let gpuProbe: (any GPUProbe)? = CUDAProbe()
 
     /// The CPU backend.
     ///

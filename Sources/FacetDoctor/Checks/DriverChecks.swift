@@ -4,7 +4,8 @@ extension Check {
         Check(.driver, "driver", loadedDriver), Check(.driver, "kernel module", kernelModule),
         Check(.driver, "version", driverVersion), Check(.driver, "module and library", sameVersion),
         Check(.driver, "CUDA version", cudaVersion), Check(.driver, "device files", deviceFiles),
-        Check(.driver, "libcuda", driverLibrary), Check(.driver, "libraries", libraries),
+        Check(.driver, "libcuda", driverLibrary), Check(.driver, "start", start),
+        Check(.driver, "libraries", libraries),
         Check(.driver, "kernels", kernels),
     ]
 
@@ -136,6 +137,20 @@ extension Check {
                 library.reason ?? "\(library.name) cannot be loaded", needed: library.name,
                 remedy: "install the driver's compute libraries (libnvidia-compute); in a container, --gpus all and "
                     + "NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+        ]
+    }
+
+    /// What `cuInit` said: the libraries can be there and well, and still nothing computes.
+    private static func start(_ facts: Facts, _ check: Check) -> [Finding] {
+        guard let gpu = facts.gpu else { return [] }
+        guard let problem = gpu.startProblem else { return gpu.visibleCards == nil ? [] : [check.ok("CUDA starts")] }
+        let isFabric = problem.contains("SYSTEM_NOT_READY")
+        return [
+            check.fail(
+                problem, needed: "CUDA starts",
+                remedy: isFabric
+                    ? "start the service nvidia-fabricmanager, of the driver's version"
+                    : "nvidia-modprobe -u; restart the machine; look for Xid lines in dmesg")
         ]
     }
 

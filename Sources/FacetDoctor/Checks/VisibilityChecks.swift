@@ -69,7 +69,10 @@ extension Check {
             device.instance.map { visibility.cards[device.card].instances[$0].uuid }
                 ?? visibility.cards[device.card].uuid
         }
-        guard seen != expected else { return rows }
+        // CUDA gives the bytes only, so that the word in front is the same for cards and instances.
+        guard seen.map({ $0.dropFirst(4).lowercased() }) != expected.map({ $0.dropFirst(4).lowercased() }) else {
+            return rows
+        }
         return rows + [
             check.warn(
                 "CUDA shows \(seen.isEmpty ? "no card" : FactText.list(seen))", needed: FactText.list(expected),

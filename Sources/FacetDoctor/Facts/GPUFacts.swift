@@ -10,6 +10,8 @@ public struct GPUFacts: Sendable, Hashable, Codable {
     public var kernelCapabilities: [Int]?
     /// Every card, in the order of NVML.
     public var cards: [CardFacts]?
+    /// Why CUDA does not start; nil when it does.
+    public var startProblem: String?
     /// UUIDs of the cards that CUDA shows to this process, in its order.
     public var visibleCards: [String]?
     /// Connections among cards.
