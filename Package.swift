@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "FacetTokenizer", targets: ["FacetTokenizer"]),
         .library(name: "FacetPlacement", targets: ["FacetPlacement"]),
         .library(name: "FacetModel", targets: ["FacetModel"]),
+        .library(name: "CUDASim", type: .dynamic, targets: ["CUDASim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -124,6 +125,13 @@ let package = Package(
             path: "Tests/FacetTestSupport",
             swiftSettings: swiftSettings
         ),
+        // A simulated CUDA driver, and what it promises; only tests open it.
+        .target(
+            name: "CUDASim", path: "Tests/CUDASim", exclude: ["README.md"],
+            linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .target(
+            name: "CUDASimChecks", dependencies: ["CUDASim"], path: "Tests/CUDASimChecks", exclude: ["run.cpp"]),
+        .testTarget(name: "CUDASimTests", dependencies: ["CUDASimChecks"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .testTarget(
@@ -183,5 +191,6 @@ let package = Package(
         .testTarget(
             name: "FacetCommandTests", dependencies: ["facet", "FacetTestSupport"], swiftSettings: swiftSettings),
     ],
-    cLanguageStandard: .c2x
+    cLanguageStandard: .c2x,
+    cxxLanguageStandard: .cxx20
 )

@@ -23,8 +23,8 @@ if [[ ${1:-} =~ ^(plain|address|thread)$ ]]; then
 fi
 for kind in "${kinds[@]}"; do
     # shellcheck disable=SC2086 # several flags
-    clang++ -std=c++20 -g ${flags[$kind]} -ITests/CUDASim/include -ITests/CUDASim/checks/include \
-        Tests/CUDASim/*.cpp Tests/CUDASim/checks/*.cpp -ldl -lpthread -o "$build/checks-$kind"
+    clang++ -std=c++20 -g ${flags[$kind]} -ITests/CUDASim/include -ITests/CUDASimChecks/include \
+        Tests/CUDASim/*.cpp Tests/CUDASimChecks/*.cpp -ldl -lpthread -o "$build/checks-$kind"
     echo "$kind:"
     "$build/checks-$kind" "$@" 2>"$build/$kind.log" || {
         tail -40 "$build/$kind.log"
