@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "FacetModel", targets: ["FacetModel"]),
         // For tests alone: opened by path, linked by nothing.
         .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
+        .library(name: "CUDASim", type: .dynamic, targets: ["CUDASim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -161,6 +162,13 @@ let package = Package(
         .testTarget(
             name: "CCUDAKernelsTests", dependencies: ["CCUDAKernels", "SIMTKernels", "KernelChecks"],
             swiftSettings: swiftSettings),
+        // A simulated CUDA driver, and what it promises; only tests open it.
+        .target(
+            name: "CUDASim", path: "Tests/CUDASim", exclude: ["README.md"],
+            linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .target(
+            name: "CUDASimChecks", dependencies: ["CUDASim"], path: "Tests/CUDASimChecks", exclude: ["run.cpp"]),
+        .testTarget(name: "CUDASimTests", dependencies: ["CUDASimChecks"], swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetTensorTests", dependencies: ["FacetTensor", "FacetTestSupport"], swiftSettings: swiftSettings),
         .target(name: "FakeCUDA", dependencies: ["CCUDA"], path: "Tests/FakeCUDA"),

@@ -110,7 +110,7 @@ static const Registration *register_kernels() {
     return nullptr;
 }
 
-static const Registration *const registered = register_kernels();
+static const Registration *const kernels_are_registered = register_kernels();
 
 static std::vector<char> compile(const char *source) {
     nvrtcProgram program;
@@ -147,7 +147,7 @@ const char *cudasim_check_name(unsigned index) { return all_checks()[index].name
 
 const char *cudasim_check_run(unsigned index) {
     static std::string problem;
-    (void)registered;
+    (void)kernels_are_registered;
     try {
         all_checks()[index].run();
         return nullptr;
