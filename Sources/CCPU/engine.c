@@ -5,6 +5,10 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 int cc_isa_supported(int isa) {
     if (isa == CC_ISA_PORTABLE)
@@ -23,6 +27,9 @@ int cc_isa_supported(int isa) {
         // Every processor with the first has the second.
         return avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
     }
+#elif defined(__aarch64__)
+    if (isa == CC_ISA_NEON_DOT)
+        return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #endif
     return 0;
 }
@@ -45,6 +52,9 @@ static const cc_kernels *kernels_for(int isa) {
     case CC_ISA_AVX512_BF16:
         return &cc_kernels_avx512_bf16;
     }
+#elif defined(__aarch64__)
+    if (isa == CC_ISA_NEON_DOT)
+        return &cc_kernels_neon_dot;
 #else
     (void)isa;
 #endif

@@ -106,6 +106,8 @@ extern const cc_kernels cc_kernels_portable;
 extern const cc_kernels cc_kernels_avx2;
 extern const cc_kernels cc_kernels_avx512;
 extern const cc_kernels cc_kernels_avx512_bf16;
+#elif defined(__aarch64__)
+extern const cc_kernels cc_kernels_neon_dot;
 #endif
 
 static inline ptrdiff_t cc_element_bytes(int type) { return type == CC_F32 ? 4 : 2; }

@@ -26,7 +26,7 @@ enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2, CC_I8 = 3 };
 enum { CC_INT8 = 0, CC_FLOAT8 = 1, CC_INT4 = 2 };
 
 /// Instruction sets, each including the ones before it on its architecture.
-enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF16 = 3 };
+enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF16 = 3, CC_ISA_NEON_DOT = 4 };
 
 /// What a product does with its float32 sums before it stores them.
 enum { CC_STORE = 0, CC_GELU = 1, CC_ADD = 2 };

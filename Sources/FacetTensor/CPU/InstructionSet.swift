@@ -13,6 +13,8 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     case avx512
     /// AVX-512 with `vdpbf16ps`, which multiplies bfloat16 pairs.
     case avx512bf16
+    /// NEON with `sdot`, which multiplies quadruples of bytes (ARMv8.2).
+    case neondot
 
     /// Whether this processor has it.
     public var isSupported: Bool { cc_isa_supported(code) != 0 }
@@ -28,6 +30,7 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
             case .avx2: CC_ISA_AVX2
             case .avx512: CC_ISA_AVX512
             case .avx512bf16: CC_ISA_AVX512_BF16
+            case .neondot: CC_ISA_NEON_DOT
             }
         return Int32(code)
     }
