@@ -12,6 +12,7 @@ namespace {
 
 // Moves bytes without the lock. Memory can be freed by another thread meanwhile: that is a use after free too.
 void move_bytes(Execution &execution, void *to, const void *from, size_t bytes) {
+    if (bytes == 0) return;
     uintptr_t address = 0;
     bool fine = true;
     execution.unlocked([&] { fine = run_guarded([=] { memcpy(to, from, bytes); }, &address); });

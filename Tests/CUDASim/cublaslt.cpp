@@ -152,7 +152,7 @@ class ProductWork final : public Work {
         execution.unlocked([&] {
             fine = run_guarded([&] { product.compute(); }, &address);
             // The workspace is scratch: what was in it is gone.
-            if (fine) fine = run_guarded([&] { memset((void *)workspace, 0xFF, workspace_bytes); }, &address);
+            if (fine && workspace_bytes) fine = run_guarded([&] { memset((void *)workspace, 0xFF, workspace_bytes); }, &address);
         });
         if (!fine) fail(CUDA_ERROR_ILLEGAL_ADDRESS, "it touched %s", simulator().memory.describe(address).c_str());
         check(execution.device);
