@@ -49,7 +49,8 @@ let package = Package(
         .target(name: "FacetTensor", dependencies: ["CCPU"], swiftSettings: swiftSettings),
 
         // NVIDIA's cards: the driver, its libraries, memory, streams and kernels.
-        .target(name: "FacetCUDA", dependencies: ["CCUDA", "FacetTensor"], swiftSettings: swiftSettings),
+        .target(
+            name: "FacetCUDA", dependencies: ["CCUDA", "CCUDAKernels", "FacetTensor"], swiftSettings: swiftSettings),
 
         // JSON, strict and in order, below everything that reads it.
         .target(name: "FacetJSON", swiftSettings: swiftSettings),
