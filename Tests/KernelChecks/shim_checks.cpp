@@ -30,6 +30,11 @@ void different_operations(void **) {
 
 void too_much_shared_memory(void **) { SHARED(float, tile, 12289); (void)tile; }
 
+void write_behind(void **) {
+    SHARED(int, tile, 4);
+    if (threadIdx.x == 5) tile[7] = 1;
+}
+
 void copy_without_wait(void **params) {
     SHARED(words4, tile, 64);
     dev::copy_async16(tile + threadIdx.x, result(params), true);
@@ -63,6 +68,7 @@ const fault faults[] = {
     {"half a warp", half_a_warp, "a divergent warp operation"},
     {"different operations", different_operations, "lanes of a warp call different operations"},
     {"too much shared memory", too_much_shared_memory, "more than 48 KiB of static shared memory"},
+    {"write behind shared memory", write_behind, "a write behind shared memory"},
     {"copy without wait", copy_without_wait, "a thread ended without waiting for its copies"},
     {"unaligned load", unaligned_load, "a load of 16 bytes that are not aligned"},
 };

@@ -18,6 +18,8 @@ struct worker {
     std::unique_ptr<warp[]> warps{new warp[thread_limit / 32]};
     std::unique_ptr<unsigned char[]> memory{new unsigned char[shared_limit + guard_bytes + 16]};
 
+    unsigned shared_dirty = shared_limit + guard_bytes; // bytes of it that may not be 0xff
+
     unsigned char *shared() { return (unsigned char *)(((size_t)memory.get() + 15) & ~(size_t)15); }
 };
 
@@ -93,7 +95,10 @@ void prepare_thread(worker &w, unsigned i) {
 
 const char *run_block(worker &w, unsigned schedule) {
     block &b = *current_block;
-    std::memset(w.shared(), 0xff, shared_limit + guard_bytes);
+    // Behind what the last block used nothing was written: that was checked.
+    std::memset(w.shared(), 0xff, w.shared_dirty);
+    b.shared_extent = (b.dynamic_bytes + 15) / 16 * 16;
+    w.shared_dirty = shared_limit + guard_bytes;
     b.arrived = 0;
     unsigned warps = b.thread_count / 32;
     for (unsigned i = 0; i < warps; ++i) w.warps[i].arrived = 0;
@@ -108,8 +113,9 @@ const char *run_block(worker &w, unsigned schedule) {
         if (!w.threads[i].copies.empty()) return "a thread ended without waiting for its copies";
     }
     for (unsigned i = 0; i < guard_bytes; ++i) {
-        if (w.shared()[shared_limit + i] != 0xff) return "a write behind shared memory";
+        if (w.shared()[b.shared_extent + i] != 0xff) return "a write behind shared memory";
     }
+    w.shared_dirty = b.shared_extent;
     return nullptr;
 }
 
@@ -165,6 +171,7 @@ void *static_shared(unsigned byte_count) {
     unsigned dynamic = (current_block->dynamic_bytes + 15) / 16 * 16;
     if (t.shared_used - dynamic > static_shared_limit) fail("more than 48 KiB of static shared memory");
     if (t.shared_used > shared_limit) fail("more shared memory than a block can have");
+    if (t.shared_used > current_block->shared_extent) current_block->shared_extent = t.shared_used;
     return current_block->shared + offset;
 }
 

@@ -44,6 +44,7 @@ struct thread {
 struct block {
     index3 grid, size, index;
     unsigned dynamic_bytes;
+    unsigned shared_extent; // dynamic and static shared memory that the block has
     unsigned thread_count;
     unsigned arrived, generation; // at the barrier
     unsigned char *shared;
