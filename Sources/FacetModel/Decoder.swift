@@ -37,14 +37,34 @@ package struct Decoder: Sendable {
     ) throws(TensorError) {
         var x = try embed(pass, traversal)  // [rows, hidden]: the residual stream
         try traversal.probe?("hidden.0", x)
-        for (index, layer) in layers.enumerated() {
+        var index = 0
+        while index < layers.count {
             let place = try traversal.enter(.decoderLayer(index))
             x = try traversal.bring(x, to: place, \.decoder.hidden)
-            try layer[place.slot](x, pass.step(at: place, rotary), cache: pass.cache[index])
-            try traversal.probe?("hidden.\(index + 1)", x)
+            let run = index..<traversal.endOfRun(of: index, count: layers.count)
+            // Streamed weights are now in one buffer and now in the other.
+            let key = traversal.isResident(place.device) ? pass.replayKey(run, at: place) : nil
+            try advance(x, run, pass, place, rotary, key)
+            index = run.upperBound
+            try traversal.probe?("hidden.\(index)", x)
         }
         try writeLogits(x, pass, traversal)
         traversal.advice?.finish()
+    }
+
+    /// Advances the residual stream by layers of one device, as one piece where they come again with every token.
+    private func advance(
+        _ x: Tensor, _ run: Range<Int>, _ pass: ForwardPass, _ place: Place, _ rotary: [RotaryTable?], _ key: ReplayKey?
+    ) throws(TensorError) {
+        let step = pass.step(at: place, rotary)
+        func enqueue() throws(TensorError) {
+            for index in run { try layers[index][place.slot](x, step, cache: pass.cache[index]) }
+        }
+        if let key {
+            try pass.memory.replayer(on: place.device).run(key, enqueue)
+        } else {
+            try enqueue()
+        }
     }
 
     /// Embedded tokens with the pictures' rows put in their places.

@@ -37,7 +37,10 @@ public struct ForwardPass {
             var integers: [DeviceIntegers?] = []
             for device in memory.devices.indices {
                 integers.append(
-                    needed.contains(device) ? try DeviceIntegers(batch, memory.workspace(on: device)) : nil)
+                    needed.contains(device)
+                        ? try DeviceIntegers(
+                            batch, memory.workspace(on: device),
+                            pageLimit: memory.limits.pagesPerSequence(memory.configuration)) : nil)
             }
             return integers
         }
@@ -54,6 +57,15 @@ public struct ForwardPass {
         return integers
     }
 
+    /// Names the operations of some decoder layers on a device, where they come again with the next token: every
+    /// sequence has one new row. Nil where they do not.
+    func replayKey(_ layers: Range<Int>, at place: Place) -> ReplayKey? {
+        guard probe == nil, batch.rowCount == batch.contextLengths.count, batch.rowCount > 0 else { return nil }
+        return ReplayKey(
+            layers: layers, rows: batch.rowCount, sampledRows: batch.sampledRows.count,
+            pagesPerSequence: integers(at: place).layout.pagesPerSequence)
+    }
+
     /// What a decoder layer may use on its device.
     func step(at place: Place, _ rotary: [RotaryTable?]) -> DecoderStep {
         guard let table = rotary[place.device] else {
@@ -62,6 +74,14 @@ public struct ForwardPass {
         return DecoderStep(
             backend: place.backend, workspace: place.workspace, integers: integers(at: place), rotary: table)
     }
+}
+
+/// What the operations of decoder layers depend on while every sequence has one new row.
+struct ReplayKey: Hashable, Sendable {
+    let layers: Range<Int>
+    let rows: Int
+    let sampledRows: Int
+    let pagesPerSequence: Int
 }
 
 /// What a decoder layer may use on its device during one forward.
@@ -80,9 +100,10 @@ struct DeviceIntegers {
     let sampledRows: Tensor  // [sampled], int32
     let layout: SequenceLayout
 
-    init(_ batch: ForwardBatch, _ workspace: Workspace) throws(TensorError) {
+    /// - Parameter pageLimit: the most pages of a sequence.
+    init(_ batch: ForwardBatch, _ workspace: Workspace, pageLimit: Int) throws(TensorError) {
         var integers = BatchIntegers(workspace.tensor(\.decoder.integers))
-        let width = batch.pages.map(\.count).max() ?? 0
+        let width = Self.tableWidth(pages: batch.pages.map(\.count).max() ?? 0, limit: pageLimit)
         tokenIDs = integers.append(batch.tokenIDs)
         positions = integers.append(batch.positions)
         slots = integers.append(batch.slots)
@@ -94,6 +115,13 @@ struct DeviceIntegers {
             devicePageTable: integers.append(table: batch.pages, width: width))
         try workspace.reclaim()
         try integers.upload(workspace.backend)
+    }
+
+    /// The table's columns: a power of two, so that a growing sequence changes them seldom.
+    private static func tableWidth(pages: Int, limit: Int) -> Int {
+        var width = 1
+        while width < pages { width *= 2 }
+        return max(pages, min(width, limit))
     }
 }
 

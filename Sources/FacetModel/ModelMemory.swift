@@ -19,6 +19,7 @@ public final class ModelMemory {
     let devices: [any Backend]
     let placement: Placement
     private let workspaces: [Workspace?]  // one per device, nil where no unit is
+    private let replayers: [any Replayer]  // one per device
 
     /// Takes the memory that a model needs within limits, on the model's devices.
     ///
@@ -39,6 +40,7 @@ public final class ModelMemory {
                         configuration, limits: limits, dtype: dtype, backend: backend, units: Set(units)))
         }
         self.workspaces = workspaces
+        replayers = model.devices.map { $0.makeReplayer() }
         cache = try KVCache(
             configuration, limits: limits, dtype: dtype, devices: model.devices, placement: placement)
         features = try FeatureStore(
@@ -60,6 +62,9 @@ public final class ModelMemory {
 
     /// Forgets who reads from the workspaces, after everything enqueued has passed.
     func forgetBorrowers() { for workspace in workspaces { workspace?.forgetBorrowers() } }
+
+    /// What repeats work in this memory on a device.
+    func replayer(on device: Int) -> any Replayer { replayers[device] }
 
     /// The workspace of a unit's device.
     func workspace(of unit: UnitName) -> Workspace { workspace(on: placement[unit].device) }

@@ -31,6 +31,18 @@ struct Traversal {
             device: device, backend: memory.devices[device], workspace: memory.workspace(on: device), slot: slot)
     }
 
+    /// Whether the weights of all of a device's units stay where they are.
+    func isResident(_ device: Int) -> Bool { streamers[device] == nil }
+
+    /// The end of the run of decoder layers from `first` on whose weights stay on that layer's device.
+    func endOfRun(of first: Int, count: Int) -> Int {
+        let places = memory.placement.decoder
+        // The token embedding is the first unit of the chain.
+        let place = places[first + 1]
+        guard probe == nil, isResident(place.device), advice == nil else { return first + 1 }
+        return (first..<count).first { places[$0 + 1].device != place.device } ?? count
+    }
+
     /// The rows of `x`, in the first rows of a buffer of a place: the hop, unless they are there already.
     func bring(
         _ x: Tensor, to place: Place, _ buffer: KeyPath<WorkspaceLayout, ScratchBuffer>

@@ -69,6 +69,9 @@ public protocol Backend: AnyObject {
     /// Makes a queue that copies host bytes to this device while it computes.
     func makeCopyQueue() throws(TensorError) -> any CopyQueue
 
+    /// Makes what enqueues this backend's operations again and again.
+    func makeReplayer() -> any Replayer
+
     // MARK: Weights
 
     /// Makes a weight matrix usable by `linear` on this device.
@@ -277,6 +280,9 @@ extension Backend {
 
     /// Makes a queue that copies in place.
     public func makeCopyQueue() throws(TensorError) -> any CopyQueue { InPlaceCopyQueue(self) }
+
+    /// Operations are enqueued one by one.
+    public func makeReplayer() -> any Replayer { PlainReplayer() }
 }
 
 extension Backend {

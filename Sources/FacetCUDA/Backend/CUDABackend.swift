@@ -86,6 +86,8 @@ public final class CUDABackend: Backend {
 
     public func makeCopyQueue() throws(TensorError) -> any CopyQueue { try tensors.makeCopyQueue() }
 
+    public func makeReplayer() -> any Replayer { GraphReplayer(tensors) }
+
     // MARK: Launches
 
     /// Enqueues a kernel; no threads, no launch.

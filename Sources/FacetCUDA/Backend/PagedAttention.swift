@@ -21,10 +21,14 @@ struct PagedAttention {
 
     /// Blocks that share the keys of a sequence with a single new row; 0 where there is none, or no room for the parts.
     ///
-    /// Two blocks for each multiprocessor hide the latency of memory; a block takes at least one tile of 64 keys.
+    /// Two blocks for each multiprocessor hide the latency of memory; a block takes at least one tile of 64 keys. What
+    /// the page table has room for decides, not the context: so the launch stays the same while a sequence grows, and a
+    /// block without keys costs next to nothing.
     func splitCount(partDimension: Int, multiprocessors: Int, partByteCount: Int) -> Int {
-        let singles = layout.contextLengths.indices.filter { layout.offsets[$0 + 1] - layout.offsets[$0] == 1 }
-        guard let longest = singles.map({ Int(layout.contextLengths[$0]) }).max() else { return 0 }
+        guard layout.contextLengths.indices.contains(where: { layout.offsets[$0 + 1] - layout.offsets[$0] == 1 }) else {
+            return 0
+        }
+        let longest = layout.pagesPerSequence * cache.pageSize
         let partsOfOneSplit = layout.sequenceCount * shape.heads * (partDimension + 2) * DType.float32.byteCount
         let wanted = max(1, 2 * multiprocessors / (headSets * layout.sequenceCount))
         return min(wanted, (longest + 63) / 64, partByteCount / partsOfOneSplit)
