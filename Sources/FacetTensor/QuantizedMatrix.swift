@@ -60,10 +60,10 @@ public struct QuantizedMatrix: Sendable {
     public var groupCount: Int { (inputs + groupSize - 1) / groupSize }
 
     /// Distance of the scales of two rows; 0 where all share one.
-    var scaleStride: Int { scales.shape.elementCount == 1 ? 0 : groupCount }
+    package var scaleStride: Int { scales.shape.elementCount == 1 ? 0 : groupCount }
 
     /// The same matrix with its bytes in other memory.
-    func moved(codes: Tensor, scales: Tensor) -> QuantizedMatrix {
+    package func moved(codes: Tensor, scales: Tensor) -> QuantizedMatrix {
         QuantizedMatrix(
             format: format, codes: codes, scales: scales, outputs: outputs, inputs: inputs, groupSize: groupSize)
     }

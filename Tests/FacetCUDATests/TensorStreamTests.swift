@@ -40,7 +40,7 @@ struct TensorStreamTests {
         let x = try card.allocate([3, 100], .float32, label: "x")
         #expect(x.device == DeviceID(.cuda, 1) && x.storage.isWritable)
         #expect(try floats(x, card).allSatisfy { $0 == 0 })
-        #expect(card.memoryUse.usedByteCount - before == 1280 && card.memoryUse.countsWeights)
+        #expect(card.memoryUse.usedByteCount - before == 1200 && card.memoryUse.countsWeights)
         #expect(
             throws: TensorError.outOfMemory(label: "huge", byteCount: 8 << 20, device: card.device)
         ) { try card.allocate([2 << 20], .float32, label: "huge") }

@@ -43,6 +43,16 @@ void check_add(bench &b, int type, int x_type) {
     require_stored("y", b.numbers_at(y, type, expected.size()), expected, type);
 }
 
+void check_gelu(bench &b, int type) {
+    random_source random(12);
+    array x = random_array(random, type, 333, -4, 4);
+    void *y = b.put(x);
+    b.launch(with_type("gelu", type), {2}, 256, 0, y, (long long)x.count());
+    std::vector<double> expected(x.count());
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] = 0.5 * x[i] * (1 + std::erf(x[i] / std::sqrt(2.0)));
+    require_stored("y", b.numbers_at(y, type, expected.size()), expected, type);
+}
+
 void check_scale(bench &b, int type) {
     random_source random(10);
     array x = random_array(random, type, 333);
@@ -87,6 +97,7 @@ void add_elementwise_checks(check_list &list) {
     for (int type : {TYPE_F32, TYPE_F16, TYPE_BF16}) {
         list.push_back({with_type("gated_silu_fused", type), [type](bench &b) { check_gated_silu_fused(b, type); }});
         list.push_back({with_type("gated_silu", type), [type](bench &b) { check_gated_silu(b, type); }});
+        list.push_back({with_type("gelu", type), [type](bench &b) { check_gelu(b, type); }});
         list.push_back({with_type("scale", type), [type](bench &b) { check_scale(b, type); }});
         list.push_back({with_type("find_non_finite", type), [type](bench &b) { check_find_non_finite(b, type); }});
         for (int other : {TYPE_F32, TYPE_F16, TYPE_BF16}) {

@@ -1,7 +1,7 @@
 // Elementwise operations over any number of elements.
 //
 // Grid [ceil(count / 256)] or fewer: a thread goes on in steps of the grid. Block [256], no shared memory. Matches
-// Backend.gatedSiLU, add, scale, copy and containsNonFinite.
+// Backend.gatedSiLU, add, scale, copy and containsNonFinite; `gelu` follows a product that another library computed.
 #include "block.cuh"
 
 DEV long long first_index() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
@@ -23,6 +23,12 @@ template <class T> DEV void gated_silu(const T *gate, const T *up, T *y, long lo
     for (long long i = first_index(); i < count; i += index_step()) {
         y[i] = dev::from_float<T>(silu(dev::to_float(gate[i])) * dev::to_float(up[i]));
     }
+}
+
+// In place.
+template <class T> DEV void gelu_all(T *x, long long count) {
+    dev::wait_for_previous_grid();
+    for (long long i = first_index(); i < count; i += index_step()) x[i] = dev::from_float<T>(gelu(dev::to_float(x[i])));
 }
 
 // y += x, where x has any type.
@@ -49,6 +55,7 @@ template <class T> DEV void scale(T *x, float factor, long long count) {
         gated_silu_##suffix(const T *gate, const T *up, T *y, long long count) {                                      \
         gated_silu(gate, up, y, count);                                                                               \
     }                                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(256) gelu_##suffix(T *x, long long count) { gelu_all(x, count); }    \
     extern "C" __global__ void __launch_bounds__(256)                                                                 \
         add_##suffix(const void *x, int x_type, T *y, long long count) {                                              \
         add(x, x_type, y, count);                                                                                     \

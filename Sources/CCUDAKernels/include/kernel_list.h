@@ -23,6 +23,7 @@
 #define CK_KERNELS_elementwise(K)                                                                                     \
     CK_ACTIVATIONS(K, gated_silu_fused, "pipl", 256)                                                                  \
     CK_ACTIVATIONS(K, gated_silu, "pppl", 256)                                                                        \
+    CK_ACTIVATIONS(K, gelu, "pl", 256)                                                                                \
     CK_ACTIVATIONS(K, add, "pipl", 256)                                                                               \
     CK_ACTIVATIONS(K, scale, "pfl", 256)                                                                              \
     K(copy_convert, "pipil", 256)                                                                                     \

@@ -15,13 +15,19 @@ public final class CUDAContext: @unchecked Sendable {
     /// The card.
     public let info: CUDADevice
 
+    /// The context's name among devices: the card's, unless one card is several devices.
+    public let device: DeviceID
+
     let handle: CUcontext
     private let loss = Mutex<CUDAError?>(nil)
 
     /// Makes, or joins, the primary context of a card.
     ///
+    /// - Parameters:
+    ///   - index: the card's number in the driver's list.
+    ///   - device: the name to go by; nil for the card's own.
     /// - Throws: `.noSuchDevice`, `.callFailed` (a card in exclusive mode that another process holds, for one).
-    public init(_ driver: CUDADriver, index: Int) throws(CUDAError) {
+    public init(_ driver: CUDADriver, index: Int, as device: DeviceID? = nil) throws(CUDAError) {
         let info = try CUDADevice(driver, index: index)
         var handle: CUcontext?
         let result = driver.api.pointee.devicePrimaryCtxRetain(&handle, info.handle)
@@ -33,13 +39,11 @@ public final class CUDAContext: @unchecked Sendable {
         }
         self.driver = driver
         self.info = info
+        self.device = device ?? info.device
         self.handle = handle
     }
 
     deinit { _ = driver.api.pointee.devicePrimaryCtxRelease(info.handle) }
-
-    /// The card's name among devices.
-    public var device: DeviceID { info.device }
 
     /// The error that lost the context; nil while it works.
     public var lossReason: CUDAError? { loss.withLock { $0 } }

@@ -97,10 +97,12 @@ public final class CUDAStream: @unchecked Sendable {
         try context.call("cuMemcpyDtoHAsync") { $0.pointee.memcpyDtoHAsync(target, source.value, byteCount, handle) }
     }
 
-    /// Copies straight from another card's memory.
+    /// Copies straight from the memory of another context, of another card or of this one.
     func copy(
         _ source: DeviceAddress, of sourceContext: CUDAContext, to target: DeviceAddress, byteCount: Int
     ) throws(CUDAError) {
+        // One card may be several devices, whose context is the same to the driver.
+        if sourceContext.handle == context.handle { return try copy(source, to: target, byteCount: byteCount) }
         try context.call("cuMemcpyPeerAsync") {
             $0.pointee.memcpyPeerAsync(
                 target.value, context.handle, source.value, sourceContext.handle, byteCount, handle)

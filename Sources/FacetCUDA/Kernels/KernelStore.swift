@@ -28,6 +28,7 @@ public final class KernelStore {
     private let cacheFolder: String?
     private let openCompiler: () throws(CUDAError) -> NVRTC
     private var compiler: NVRTC?
+    private var found: [String: Code] = [:]
 
     /// Why the last compiled code could not be kept, if it could not; it is used all the same.
     public private(set) var cacheFailure: CUDAError?
@@ -57,6 +58,15 @@ public final class KernelStore {
         guard let source = sources.sources.first(where: { $0.name == name }) else {
             throw .kernelMissing(kernel: name, image: "the program's sources")
         }
+        // Cards of one kind share their code.
+        let place = "\(name) \(capability)"
+        if let code = found[place] { return code }
+        let code = try look(source, capability)
+        found[place] = code
+        return code
+    }
+
+    private func look(_ source: KernelSource, _ capability: ComputeCapability) throws(CUDAError) -> Code {
         if let code = released(source, capability) { return code }
         let compiler = try openedCompiler()
         guard let architecture = GPUArchitecture(of: capability, supported: compiler.architectures) else {

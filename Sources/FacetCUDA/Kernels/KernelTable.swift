@@ -51,6 +51,9 @@ public struct KernelTable: Sendable {
     /// The names, sorted.
     public var names: [String] { kernels.keys.sorted() }
 
+    /// A kernel by its name; nil for a name that no entry had.
+    subscript(name: String) -> CUDAKernel? { kernels[name] }
+
     /// A kernel by its name.
     ///
     /// - Throws: `.kernelMissing` for a name that no entry had.

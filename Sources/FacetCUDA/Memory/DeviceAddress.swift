@@ -6,6 +6,9 @@ public struct DeviceAddress: Sendable, Hashable {
     /// Names an address.
     public init(_ value: UInt64) { self.value = value }
 
+    /// No address: what kernels take for a parameter that is not there.
+    public static let null = Self(0)
+
     /// The address so many bytes further.
     public static func + (address: Self, byteCount: Int) -> Self { Self(address.value + UInt64(byteCount)) }
 }

@@ -16,6 +16,7 @@ public final class CUBLASLt {
     private let handle: cublasLtHandle_t
     private let workspace: DeviceBuffer
     private var plans: [ProductForm: ProductPlan] = [:]
+    private var refused: Set<ProductForm> = []
 
     /// Opens the library for a card.
     ///
@@ -50,6 +51,15 @@ public final class CUBLASLt {
     ///
     /// - Throws: `.unsupportedProduct` when it has none: then another kernel has to do it.
     public func prepare(_ form: ProductForm) throws(CUDAError) { _ = try plan(form) }
+
+    /// Whether the library has a kernel for a form; asked once.
+    func computes(_ form: ProductForm) -> Bool {
+        if plans[form] != nil { return true }
+        if refused.contains(form) { return false }
+        if (try? prepare(form)) != nil { return true }
+        refused.insert(form)
+        return false
+    }
 
     /// Enqueues `y = x · weightᵀ (+ bias) (+ y)`, accumulated in float32.
     ///

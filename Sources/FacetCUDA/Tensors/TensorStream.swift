@@ -44,14 +44,16 @@ public final class TensorStream {
 
     /// Takes memory for a tensor.
     ///
-    /// - Parameter isZeroed: false where all of it is about to be written.
+    /// - Parameters:
+    ///   - isZeroed: false where all of it is about to be written.
+    ///   - countedByteCount: what it counts for in the budget; nil for all of it.
     /// - Throws: `.outOfMemory` with `label`, `.deviceFailed`.
     public func allocate(
-        _ shape: Shape, _ dtype: DType, label: String, isZeroed: Bool = true
+        _ shape: Shape, _ dtype: DType, label: String, isZeroed: Bool = true, countedByteCount: Int? = nil
     ) throws(TensorError) -> Tensor {
         let byteCount = shape.elementCount * dtype.byteCount
         let buffer = try run { () throws(CUDAError) in
-            let buffer = try arena.allocate(byteCount, label: label)
+            let buffer = try arena.allocate(byteCount, label: label, countedByteCount: countedByteCount)
             // What was enqueued for the part's last tensor may still be running, here or on a copy queue.
             let returnCount = arena.returnCount
             if returnCount != idleReturnCount {
@@ -61,9 +63,7 @@ public final class TensorStream {
             if isZeroed { try stream.fill(buffer.address, byteCount: byteCount) }
             return buffer
         }
-        let storage = Storage(
-            deviceAddress: UInt(buffer.address.value), byteCount: byteCount, device: device, owner: buffer)
-        return Tensor(storage, shape: shape, dtype: dtype)
+        return view(buffer, shape, dtype)
     }
 
     /// A tensor of the host's, in this card's memory.
@@ -76,6 +76,48 @@ public final class TensorStream {
         let copy = try allocate(tensor.shape, tensor.dtype, label: label, isZeroed: false)
         try upload(UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount), into: copy)
         return copy
+    }
+
+    /// Rows of the host's, in this card's memory, each beginning at a multiple of `alignment` bytes; zeros between.
+    ///
+    /// What is added to the rows does not count in the budget.
+    /// - Parameter tensor: of one byte per element.
+    /// - Throws: as `resident`.
+    func residentRows(_ tensor: Tensor, alignment: Int, label: String) throws(TensorError) -> Tensor {
+        let (rows, width) = (tensor.rowCount, tensor.shape.rowElementCount)
+        guard width % alignment != 0 else { return try resident(tensor, label: label) }
+        let padded = (width + alignment - 1) / alignment * alignment
+        let copy = try allocate(
+            [rows, padded], tensor.dtype, label: label, isZeroed: false, countedByteCount: tensor.byteCount)
+        var bytes = [UInt8](repeating: 0, count: rows * padded)
+        for row in 0..<rows {
+            let source = UnsafeRawBufferPointer(start: tensor.address + row * width, count: width)
+            bytes.replaceSubrange(row * padded..<row * padded + width, with: source)
+        }
+        var failure: TensorError?
+        bytes.withUnsafeBytes { bytes in
+            do throws(TensorError) { try upload(bytes, into: copy) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return copy
+    }
+
+    /// Part of the arena as a tensor.
+    func view(_ buffer: DeviceBuffer, _ shape: Shape, _ dtype: DType) -> Tensor {
+        let storage = Storage(
+            deviceAddress: UInt(buffer.address.value), byteCount: buffer.byteCount, device: device, owner: buffer)
+        return Tensor(storage, shape: shape, dtype: dtype)
+    }
+
+    /// Waits for the queue; the one int32 of a tensor.
+    func integer(_ tensor: Tensor) throws(TensorError) -> Int32 {
+        var value: Int32 = 0
+        var failure: TensorError?
+        withUnsafeMutableBytes(of: &value) { bytes in
+            do throws(TensorError) { try download(tensor, into: bytes) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return value
     }
 
     /// Enqueues a copy of host bytes into the start of a tensor; the bytes may change as soon as this returns.

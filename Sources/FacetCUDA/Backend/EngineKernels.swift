@@ -1,0 +1,45 @@
+import CCUDAKernels
+
+/// The engine's kernels as the program carries them: their sources, and what each takes.
+public enum EngineKernels {
+    /// Every source, with the headers and the options that it is compiled with.
+    public static let sources: KernelSources = {
+        var count = 0
+        let list = ck_sources(&count)
+        var sources: [KernelSource] = []
+        var headers: [KernelSource] = []
+        for file in UnsafeBufferPointer(start: list, count: count) {
+            let bytes = UnsafeRawBufferPointer(start: file.text, count: file.length)
+            let source = KernelSource(name: String(cString: file.name), text: String(decoding: bytes, as: UTF8.self))
+            if file.is_header != 0 { headers.append(source) } else { sources.append(source) }
+        }
+        return KernelSources(sources, headers: headers, options: ["--std=c++17"])
+    }()
+
+    /// The kernels that a card can run: tensor cores multiply bfloat16 from Ampere on only.
+    ///
+    /// - Parameter conformance: whether those that test a card's instructions are wanted too.
+    public static func entries(for capability: ComputeCapability, conformance: Bool = false) -> [KernelEntry] {
+        var count = 0
+        guard let list = ck_kernels(&count) else { return [] }
+        return (0..<count).map { entry(list + $0) }.filter { entry in
+            (conformance || entry.source != "conformance.cu")
+                && (capability.hasBFloat16 || !multipliesBFloat16(entry))
+        }
+    }
+
+    private static func entry(_ kernel: UnsafePointer<ck_kernel>) -> KernelEntry {
+        let sizes = (0..<ck_parameter_count(kernel)).map { Int(ck_parameter_size(kernel, $0)) }
+        return KernelEntry(
+            name: String(cString: kernel.pointee.name), source: String(cString: kernel.pointee.source) + ".cu",
+            parameterByteCounts: sizes)
+    }
+
+    private static func multipliesBFloat16(_ entry: KernelEntry) -> Bool {
+        tensorCoreSources.contains(entry.source) && entry.name.contains("bf16") || entry.name == "conform_mma_bf16"
+    }
+
+    private static let tensorCoreSources: Set<String> = [
+        "attention_vision.cu", "attention_prefill.cu", "attention_decode.cu", "product.cu",
+    ]
+}
