@@ -40,6 +40,10 @@ test: setup ## set up, build, and run every test in release
 kernels: ## compile the CUDA kernels to cubins without a GPU, and check registers and instructions: .build/cuda
 	Tools/cuda/kernelc.py
 
+.PHONY: static
+static: setup ## build one `facet` for machines without Swift, and check that it needs nothing: .build-static/facet
+	Tools/static/build.sh -j $(JOBS)
+
 .PHONY: lint
 lint: setup ## check format, layering, doc comments and documents
 	swift format lint --strict --recursive $(SWIFT_SOURCES)

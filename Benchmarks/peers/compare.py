@@ -125,7 +125,7 @@ class Comparison:
 
     def vision(self, side: int, threads: list[str]) -> list[str]:
         """The reduced model's tower for pictures of another side."""
-        recipe = figures.decoder_sizes()
+        recipe = figures.sizes_of()
         tower = recipe["vision_config"]
         tower["image_size"], tower["num_positions"] = side, (side // tower["patch_size"]) ** 2 + 1
         recipe["num_layers"] = 1
@@ -231,7 +231,7 @@ def limit_of(figure: dict) -> float | None:
 
 def work_of(figure: dict) -> tuple[float, float, float]:
     """Tokens or rows, arithmetic and bytes of one repetition; the same counts as `facet bench model --limits`."""
-    recipe = figures.decoder_sizes()
+    recipe = figures.sizes_of()
     amount = int(figure["size"].split()[0])
     if figure["name"] == "vision layer":
         sizes = recipe["vision_config"]

@@ -33,13 +33,12 @@ DECODE_SECONDS = 6
 BATCHES = (1, 8)
 
 
-def decoder_sizes() -> dict:
-    return json.loads(REDUCED.read_text())
+def sizes_of(config: pathlib.Path = REDUCED) -> dict:
+    return json.loads(config.read_text())
 
 
-def decoder_model() -> str:
+def decoder_model(sizes: dict) -> str:
     """The decoder's sizes in the words of `facet bench model`."""
-    sizes = decoder_sizes()
     return (
         f"hidden {sizes['hidden_size']}, layers {sizes['num_layers']}, "
         f"heads {sizes['num_attention_heads']}/{sizes['multi_query_group_num']}, "
@@ -47,8 +46,8 @@ def decoder_model() -> str:
     )
 
 
-def vision_model() -> str:
-    sizes = decoder_sizes()["vision_config"]
+def vision_model(sizes: dict) -> str:
+    sizes = sizes["vision_config"]
     return f"hidden {sizes['hidden_size']}, heads {sizes['num_heads']}, mlp {sizes['intermediate_size']}"
 
 
@@ -56,23 +55,36 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def seconds_of(function, repeats: int) -> list[float]:
-    """Wall times of so many runs after one to warm up."""
+def finisher(device: str):
+    """What waits for a device's work; nothing on the processor, which is done when a call returns."""
+    if not device.startswith("cuda"):
+        return lambda: None
+    import torch
+    return torch.cuda.synchronize
+
+
+def seconds_of(function, repeats: int, finish=lambda: None) -> list[float]:
+    """Wall times of so many runs after one to warm up, each until `finish` returns."""
     function()
+    finish()
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
         function()
+        finish()
         times.append(time.perf_counter() - start)
     return times
 
 
-def repeats_for(function, budget: float, least: int = 3, most: int = 50) -> list[float]:
+def repeats_for(function, budget: float, least: int = 3, most: int = 50, finish=lambda: None) -> list[float]:
     """Wall times of as many runs as fit into a number of seconds."""
+    function()
+    finish()
     start = time.perf_counter()
     function()
+    finish()
     once = time.perf_counter() - start
-    return seconds_of(function, max(least, min(most, int(budget / max(once, 1e-6)))))
+    return seconds_of(function, max(least, min(most, int(budget / max(once, 1e-6)))), finish)
 
 
 def decoding_seconds(step) -> list[float]:
@@ -99,12 +111,13 @@ def emit(program: str, version: str, name: str, size: str, precision: str, threa
 
 
 def emit_decoding(program: str, version: str, precision: str, threads: int, batch: int, seconds: list[float],
-                  **more) -> None:
+                  sizes: dict | None = None, **more) -> None:
     size = "1 request" if batch == 1 else f"{batch} requests"
-    emit(program, version, "decode", size, precision, threads, "tokens/s", batch, seconds, decoder_model(), **more)
+    emit(program, version, "decode", size, precision, threads, "tokens/s", batch, seconds,
+         decoder_model(sizes or sizes_of()), **more)
 
 
 def emit_prefill(program: str, version: str, precision: str, threads: int, tokens: int, seconds: list[float],
-                 **more) -> None:
+                 sizes: dict | None = None, **more) -> None:
     emit(program, version, "prefill", f"{tokens} tokens", precision, threads, "tokens/s", tokens, seconds,
-         decoder_model(), **more)
+         decoder_model(sizes or sizes_of()), **more)

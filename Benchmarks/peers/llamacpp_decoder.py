@@ -25,7 +25,7 @@ PRECISIONS = {"BF16": "bfloat16", "Q8_0": "int8", "Q4_0": "int4", "Q4_K_M": "int
 
 
 def write_model(path: pathlib.Path) -> None:
-    sizes = figures.decoder_sizes()
+    sizes = figures.sizes_of()
     hidden, ffn, vocabulary = sizes["hidden_size"], sizes["ffn_hidden_size"], sizes["padded_vocab_size"]
     heads, groups, width = sizes["num_attention_heads"], sizes["multi_query_group_num"], sizes["kv_channels"]
     projection = (heads + 2 * groups) * width
@@ -76,7 +76,7 @@ def write_model(path: pathlib.Path) -> None:
 
 def model_file(folder: pathlib.Path, kind: str, threads: int) -> pathlib.Path:
     """The model in a format; made when it is not there."""
-    stem = "".join(letter if letter.isalnum() else "-" for letter in figures.decoder_model())
+    stem = "".join(letter if letter.isalnum() else "-" for letter in figures.decoder_model(figures.sizes_of()))
     path = folder / f"{stem}-{kind}.gguf"
     if path.exists():
         return path

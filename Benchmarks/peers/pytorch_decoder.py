@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""The reduced decoder in transformers: prefill and decoding, one JSON object per line.
+"""A decoder in transformers: prefill and decoding, one JSON object per line.
 
-    python3 pytorch_decoder.py [--threads N] [--repeats N]
+    python3 pytorch_decoder.py [--device cuda] [--config FILE] [--prefills 512,1650] [--prompt 64] [--batches 1,8]
+                               [--compiled] [--threads N] [--repeats N]
+
+Without --config it is the reduced decoder. With --compiled only decoding is measured, one step compiled by
+torch.compile over a cache of fixed size, which is the fastest that transformers has: on a card it replays CUDA graphs.
 """
 
 import argparse
+import pathlib
 import time
 
 import torch
@@ -13,8 +18,7 @@ import transformers
 import figures
 
 
-def make_model() -> transformers.GlmForCausalLM:
-    sizes = figures.decoder_sizes()
+def make_model(sizes: dict) -> transformers.GlmForCausalLM:
     configuration = transformers.GlmConfig(
         hidden_size=sizes["hidden_size"], num_hidden_layers=sizes["num_layers"],
         num_attention_heads=sizes["num_attention_heads"], num_key_value_heads=sizes["multi_query_group_num"],
@@ -27,40 +31,87 @@ def make_model() -> transformers.GlmForCausalLM:
     return model
 
 
+class Decoder:
+    """The model, and how it is run."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.arguments = arguments
+        self.sizes = figures.sizes_of(arguments.config)
+        self.model = make_model(self.sizes)
+        self.finish = figures.finisher(arguments.device)
+        self.run = self.model
+        if arguments.compiled:
+            mode = "reduce-overhead" if arguments.device.startswith("cuda") else "default"
+            self.run = torch.compile(self.model, mode=mode, fullgraph=True)
+        self.name = "transformers compiled" if arguments.compiled else "transformers"
+        self.version = f"{transformers.__version__}, torch {torch.__version__}"
+
+    def tokens(self, batch: int, count: int) -> torch.Tensor:
+        return torch.randint(5, self.model.config.vocab_size, (batch, count))
+
+    def cache(self, limit: int):
+        if self.arguments.compiled:
+            return transformers.StaticCache(config=self.model.config, max_cache_len=limit)
+        return transformers.DynamicCache(config=self.model.config)
+
+    def next_tokens(self, run, ids: torch.Tensor, cache) -> torch.Tensor:
+        output = run(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        # A copy: the compiled step writes the next result over this one.
+        return output.logits[:, -1:].argmax(-1).clone()
+
+    def measure_prefill(self, count: int) -> None:
+        ids = self.tokens(1, count)
+        times = figures.seconds_of(
+            lambda: self.next_tokens(self.model, ids, self.cache(count)), self.arguments.repeats, self.finish)
+        figures.emit_prefill(
+            self.name, self.version, "bfloat16", self.arguments.threads, count, times, self.sizes)
+
+    def measure_decoding(self, batch: int) -> None:
+        prompt = self.arguments.prompt
+        cache = self.cache(prompt + figures.DECODE_TOKENS + 8)
+        ids = self.next_tokens(self.model, self.tokens(batch, prompt), cache)
+
+        def step(_: int) -> float:
+            nonlocal ids
+            start = time.perf_counter()
+            ids = self.next_tokens(self.run, ids, cache)
+            self.finish()
+            return time.perf_counter() - start
+
+        # The first steps compile and record; decoding_seconds leaves out two by itself.
+        for _ in range(3 if self.arguments.compiled else 0):
+            step(0)
+        times = figures.decoding_seconds(step)
+        figures.emit_decoding(
+            self.name, self.version, "bfloat16", self.arguments.threads, batch, times, self.sizes,
+            context=prompt)
+
+
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="the reduced decoder in transformers")
+    parser = argparse.ArgumentParser(description="a decoder in transformers")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda for the first card")
+    parser.add_argument("--config", type=pathlib.Path, default=figures.REDUCED, help="the model's sizes")
+    parser.add_argument("--prefills", type=numbers, default=list(figures.PREFILLS))
+    parser.add_argument("--prompt", type=int, default=figures.DECODE_PROMPT, help="tokens in front of those decoded")
+    parser.add_argument("--batches", type=numbers, default=list(figures.BATCHES))
+    parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--repeats", type=int, default=3, help="of each prefill")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(0)
-    model = make_model()
-    name, version = "transformers", f"{transformers.__version__}, torch {torch.__version__}"
-    vocabulary = model.config.vocab_size
-
-    def forward(ids: torch.Tensor, cache: transformers.DynamicCache) -> torch.Tensor:
-        output = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        return output.logits[:, -1:].argmax(-1)
-
-    def new_cache() -> transformers.DynamicCache:
-        return transformers.DynamicCache(config=model.config)
-
-    for tokens in figures.PREFILLS:
-        ids = torch.randint(5, vocabulary, (1, tokens))
-        times = figures.seconds_of(lambda: forward(ids, new_cache()), arguments.repeats)
-        figures.emit_prefill(name, version, "bfloat16", arguments.threads, tokens, times)
-    for batch in figures.BATCHES:
-        cache = new_cache()
-        ids = [forward(torch.randint(5, vocabulary, (batch, figures.DECODE_PROMPT)), cache)]
-
-        def step(_: int) -> float:
-            start = time.perf_counter()
-            ids[0] = forward(ids[0], cache)
-            return time.perf_counter() - start
-
-        times = figures.decoding_seconds(step)
-        figures.emit_decoding(name, version, "bfloat16", arguments.threads, batch, times)
+    torch.set_default_device(arguments.device)
+    decoder = Decoder(arguments)
+    if not arguments.compiled:
+        for count in arguments.prefills:
+            decoder.measure_prefill(count)
+    for batch in arguments.batches:
+        decoder.measure_decoding(batch)
 
 
 if __name__ == "__main__":

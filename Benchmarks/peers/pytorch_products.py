@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bfloat16 products of GLM-4V-9B's shapes in PyTorch: one JSON object per line.
 
-    python3 pytorch_products.py [--threads N] [--seconds S] [--only TEXT]
+    python3 pytorch_products.py [--device cuda] [--threads N] [--seconds S] [--only TEXT]
 
 Every weight is multiplied as a linear layer would, without bias and without what follows. For one row several copies
 of a weight take turns, so that no cache holds one.
@@ -18,12 +18,15 @@ import figures
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="bfloat16 products in PyTorch")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda for the first card")
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--seconds", type=float, default=0.5, help="for each shape")
     parser.add_argument("--only", default="", help="only shapes whose name contains this text")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
+    torch.set_default_device(arguments.device)
+    finish = figures.finisher(arguments.device)
     for name, rows, inputs, outputs in figures.PRODUCTS + figures.ROWS:
         if arguments.only not in name:
             continue
@@ -33,7 +36,7 @@ def main() -> None:
         x = torch.empty(rows, inputs, dtype=torch.bfloat16).uniform_(-0.05, 0.05)
         turns = itertools.cycle(weights)
         times = figures.repeats_for(
-            lambda: torch.nn.functional.linear(x, next(turns)), arguments.seconds, least=5)
+            lambda: torch.nn.functional.linear(x, next(turns)), arguments.seconds, least=5, finish=finish)
         amount, unit = 2 * rows * inputs * outputs / 1e9, "GFLOP/s"
         if rows == 1:
             amount, unit = (byte_count + 2 * inputs + 2 * outputs) / 1e9, "GB/s"

@@ -1,30 +1,41 @@
 #!/usr/bin/env python3
 """Compiles the CUDA kernels to cubins, without a GPU, and checks what came out.
 
-    Tools/cuda/kernelc.py [--nvrtc 12.9] [--arch sm_80 ...] [--source norm ...] [--out DIR]
+    Tools/cuda/kernelc.py [--nvrtc 12.9 13.0] [--arch sm_80 ...] [--source norm ...] [--report FILE] [--out DIR]
+    Tools/cuda/kernelc.py --key
 
 NVRTC and the disassembler come from PyPI, into a virtual environment that this program makes beside the results
-(.build/cuda). A kernel fails that spills registers to memory, or whose code lacks an instruction that it was written
-for (see EXPECTED). Results: DIR/nvrtc-VERSION/ARCH/SOURCE.cubin, and one line per source and architecture.
+(.build/cuda). A kernel fails that keeps registers in memory, or whose code lacks an instruction that it was written
+for (see EXPECTED). Results: DIR/nvrtc-VERSION/kernels-KEY/ARCH/SOURCE.cubin, where KEY names the sources, which is what
+a program looks for in its own folder (Sources/FacetCUDA/Kernels/KernelStore.swift); --key prints it. What did not change
+since the last time is taken from DIR/compiled.
 """
 
 import argparse
 import ctypes
+import hashlib
+import json
 import os
 import re
+import resource
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "Sources/CCUDAKernels/cuda"
+TARGET = ROOT / "Sources/CCUDAKernels"
+SOURCES = TARGET / "cuda"
 ARCHITECTURES = ["sm_75", "sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"]
+OPTIONS = ["--std=c++17"]  # as EngineKernels passes them: they are part of the key
 PACKAGES = {
     "12.9": ("nvidia-cuda-nvrtc-cu12==12.9.86", "nvidia/cuda_nvrtc/lib", "libnvrtc.so.12"),
     "13.0": ("nvidia-cuda-nvrtc==13.0.88", "nvidia/cu13/lib", "libnvrtc.so.13"),
 }
-TOOLS = ["nvidia-cuda-cuobjdump", "nvidia-cuda-nvdisasm"]
+# Code of 12.9 loads with drivers for CUDA 12 and 13. Of 13.0 one architecture shows whether its compiler takes the sources.
+MATRIX = {"12.9": ARCHITECTURES, "13.0": ["sm_90a"]}
+TOOLS = ["nvidia-cuda-cuobjdump==13.5.37", "nvidia-cuda-nvdisasm==13.5.37"]
 
 # Kernel name pattern, lowest and highest architecture, instructions of which each must occur.
 ATTENTION = r"(bidirectional|paged|decode)_attention(_int8)?_(f16|bf16)_d\d+"
@@ -41,19 +52,27 @@ EXPECTED = [
 ]
 
 
+# Kernels whose registers the report lists.
+IMPORTANT = (
+    r"(bidirectional_attention_bf16_d112|(paged|decode)_attention(_int8)?_bf16_d128|gemv_bf16_(bf16|int4)_r1"
+    r"|(attention_input|feed_forward_input)_bf16_(bf16|int4)_r1|product_bf16_(bf16|int4)_m128)"
+)
+
+
 class Failure(Exception):
     pass
 
 
-def environment(directory):
-    """The virtual environment with all packages; made when it is not there."""
+def environment(directory, versions):
+    """The virtual environment with what these versions need; made when it is not there."""
     venv = directory / "venv"
-    marker = venv / "complete"
-    if not marker.exists():
+    if not (venv / "bin/pip").exists():
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        packages = [package for package, _, _ in PACKAGES.values()] + TOOLS
-        subprocess.run([venv / "bin/pip", "install", "-q", *packages], check=True)
-        marker.touch()
+    for package in TOOLS + [PACKAGES[version][0] for version in versions]:
+        marker = venv / f"has-{package}"
+        if not marker.exists():
+            subprocess.run([venv / "bin/pip", "install", "-q", package], check=True)
+            marker.touch()
     return next(venv.glob("lib/python*/site-packages"))
 
 
@@ -83,10 +102,10 @@ class NVRTC:
 
     def compile(self, name, text, headers, architecture):
         program = ctypes.c_void_p()
-        names = (ctypes.c_char_p * len(headers))(*[header.name.encode() for header in headers])
-        texts = (ctypes.c_char_p * len(headers))(*[header.read_bytes() for header in headers])
+        names = (ctypes.c_char_p * len(headers))(*[header.encode() for header in headers])
+        texts = (ctypes.c_char_p * len(headers))(*headers.values())
         self.call("nvrtcCreateProgram", ctypes.byref(program), text, name.encode(), len(headers), texts, names)
-        options = [f"--gpu-architecture={architecture}", "--std=c++17"]
+        options = [f"--gpu-architecture={architecture}", *OPTIONS]
         encoded = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
         status = self.library.nvrtcCompileProgram(program, len(options), encoded)
         log = self.output(program, "ProgramLog").rstrip(b"\0").decode()
@@ -97,8 +116,42 @@ class NVRTC:
         return cubin, log
 
 
+class Kernels:
+    """The files of Sources/CCUDAKernels, in the order in which the program carries them."""
+
+    def __init__(self):
+        listed = re.findall(r'\{"([a-z0-9_]+\.cuh?)", \w+, sizeof', (TARGET / "sources.c").read_text())
+        self.texts = {name: (SOURCES / name).read_bytes() for name in listed}
+        self.sources = [name for name in listed if name.endswith(".cu")]
+        self.headers = {name: self.texts[name] for name in listed if name.endswith(".cuh")}
+
+    def key(self):
+        """The name of all sources together, as KernelSources.key makes it: sources, headers, options."""
+        named = [part for name in [*self.sources, *self.headers] for part in (name.encode(), self.texts[name])]
+        return digest(named + [option.encode() for option in OPTIONS])[:16]
+
+    def included(self, name, found=None):
+        """A file and everything that it includes, in the order in which it is met."""
+        found = [] if found is None else found
+        if name not in found:
+            found.append(name)
+            for inner in re.findall(rb'#include "([a-z0-9_]+\.cuh)"', self.texts[name]):
+                self.included(inner.decode(), found)
+        return found
+
+    def compiled_key(self, name, architecture, version):
+        """A name for what one source becomes and for the checks it has passed; headers that it does not include change nothing."""
+        parts = [part for file in self.included(name) for part in (file, self.texts[file])]
+        parts += [*OPTIONS, architecture, PACKAGES[version][0], *TOOLS, repr(EXPECTED)]
+        return digest([part if isinstance(part, bytes) else part.encode() for part in parts])[:32]
+
+
+def digest(parts):
+    return hashlib.sha256(b"".join(part + b"\0" for part in parts)).hexdigest()
+
+
 def resources(tool, cubin):
-    """Registers and local memory of each kernel."""
+    """Registers and memory of each kernel."""
     text = subprocess.run([tool, "--dump-resource-usage", cubin], check=True, capture_output=True, text=True).stdout
     found = re.findall(r"Function (\S+):\s*\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", text)
     return {name: dict(registers=int(r), stack=int(s), shared=int(h), local=int(l)) for name, r, s, h, l in found}
@@ -115,66 +168,147 @@ def number(architecture):
     return int(re.search(r"\d+", architecture).group())
 
 
-def faults(cubin, architecture, tool):
-    """What is wrong with a cubin's kernels, one line each, and the largest number of registers."""
-    used = resources(tool, cubin)
-    code = instructions(tool, cubin)
+def expected_of(name, architecture):
+    """Instructions that a kernel's code must have."""
+    return [
+        instruction
+        for pattern, lowest, highest, instructions in EXPECTED
+        if re.fullmatch(pattern, name) and lowest <= number(architecture) <= highest
+        for instruction in instructions
+    ]
+
+
+def faults(cubin, architecture, tool, used):
+    """What is wrong with a cubin's kernels, one line each."""
     if not used:
-        return [f"{cubin}: no kernel in it"], 0
+        return [f"{cubin}: no kernel in it"]
     lines = []
+    expected = {name: expected_of(name, architecture) for name in used}
+    code = instructions(tool, cubin) if any(expected.values()) else {}
     for name, usage in used.items():
         if usage["stack"] or usage["local"]:
-            lines.append(f"{name} on {architecture}: {usage['stack'] + usage['local']} bytes of spilled registers")
-        for pattern, lowest, highest, expected in EXPECTED:
-            if re.fullmatch(pattern, name) and lowest <= number(architecture) <= highest:
-                lines += [
-                    f"{name} on {architecture}: no {instruction} in its code"
-                    for instruction in expected if instruction not in code[name]
-                ]
-    return lines, max(usage["registers"] for usage in used.values())
+            lines.append(f"{name} on {architecture}: {usage['stack'] + usage['local']} bytes of registers in memory")
+        lines += [
+            f"{name} on {architecture}: no {instruction} in its code"
+            for instruction in expected[name] if instruction not in code[name]
+        ]
+    return lines
 
 
-def build(arguments):
-    directory = Path(arguments.out)
-    directory.mkdir(parents=True, exist_ok=True)
-    site = environment(directory)
-    tools = site / "nvidia/cu13/bin"
-    os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"  # cuobjdump calls nvdisasm
-    headers = sorted(SOURCES.glob("*.cuh"))
-    sources = [path for path in sorted(SOURCES.glob("*.cu")) if not arguments.source or path.stem in arguments.source]
-    bad = []
-    for version in arguments.nvrtc:
-        nvrtc = NVRTC(site, version)
-        for architecture in arguments.arch:
-            folder = directory / f"nvrtc-{version}" / architecture
-            folder.mkdir(parents=True, exist_ok=True)
-            for source in sources:
-                begin = time.process_time()
-                cubin, log = nvrtc.compile(source.name, source.read_bytes(), headers, architecture)
-                path = folder / f"{source.stem}.cubin"
-                path.write_bytes(cubin)
-                seconds = time.process_time() - begin
-                found, registers = faults(path, architecture, tools / "cuobjdump")
-                if log:
-                    found.append(f"{source.name} for {architecture}: the compiler says: {log.splitlines()[0]}")
-                print(f"{version} {architecture:7} {source.name:24} {len(cubin):8} bytes  "
-                      f"{registers:3} registers  {seconds:5.2f} s", flush=True)
-                bad += found
-    for line in bad:
-        print(f"error: {line}", file=sys.stderr)
-    return 1 if bad else 0
+class Build:
+    """One run: where things are, and what was found."""
+
+    def __init__(self, arguments):
+        self.kernels = Kernels()
+        self.sources = [
+            name for name in self.kernels.sources if not arguments.source or Path(name).stem in arguments.source
+        ]
+        self.versions = arguments.nvrtc
+        self.architectures = arguments.arch
+        self.directory = Path(arguments.out).resolve()
+        self.compiled = self.directory / "compiled"
+        self.compiled.mkdir(parents=True, exist_ok=True)
+        site = environment(self.directory, self.versions)
+        self.site = site
+        self.tool = site / "nvidia/cu13/bin/cuobjdump"
+        os.environ["PATH"] = f"{self.tool.parent}:{os.environ['PATH']}"  # cuobjdump calls nvdisasm
+        self.records = []
+        self.bad = []
+
+    def run(self):
+        for version in self.versions:
+            nvrtc = None
+            folder = self.directory / f"nvrtc-{version}"
+            self.remove_others(folder)
+            for architecture in self.architectures or MATRIX[version]:
+                for name in self.sources:
+                    key = self.kernels.compiled_key(name, architecture, version)
+                    note = self.compiled / f"{key}.json"
+                    if not note.exists():
+                        nvrtc = nvrtc or NVRTC(self.site, version)
+                        self.make(nvrtc, name, architecture, version, key)
+                        self.report(note, fresh=True)
+                    else:
+                        self.report(note, fresh=False)
+                    place = folder / f"kernels-{self.kernels.key()}" / architecture
+                    place.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(self.compiled / f"{key}.cubin", place / f"{Path(name).stem}.cubin")
+
+    def remove_others(self, folder):
+        """Code of sources that are no more."""
+        for old in folder.glob("kernels-*"):
+            if old.name != f"kernels-{self.kernels.key()}":
+                shutil.rmtree(old)
+
+    def make(self, nvrtc, name, architecture, version, key):
+        begin = time.process_time()
+        cubin, log = nvrtc.compile(name, self.kernels.texts[name], self.kernels.headers, architecture)
+        seconds = time.process_time() - begin
+        path = self.compiled / f"{key}.cubin"
+        path.write_bytes(cubin)
+        used = resources(self.tool, path)
+        found = faults(path, architecture, self.tool, used)
+        if log:
+            found.append(f"{name} for {architecture}: the compiler says: {log.splitlines()[0]}")
+        record = dict(
+            source=name, architecture=architecture, nvrtc=version, bytes=len(cubin), seconds=round(seconds, 2),
+            kernels=used, faults=found)
+        # Written last: it says that the file beside it is whole.
+        (self.compiled / f"{key}.json").write_text(json.dumps(record))
+
+    def report(self, note, fresh):
+        record = json.loads(note.read_text())
+        registers = max((used["registers"] for used in record["kernels"].values()), default=0)
+        print(f"{record['nvrtc']} {record['architecture']:7} {record['source']:24} {record['bytes']:8} bytes  "
+              f"{registers:3} registers  {record['seconds']:5.2f} s{'' if fresh else ' before'}", flush=True)
+        self.records.append(record)
+        self.bad += record["faults"]
+
+    def summary(self):
+        """What is worth keeping: code sizes and times, and the registers of the kernels that decide the speed."""
+        by_architecture = {}
+        for record in self.records:
+            entry = by_architecture.setdefault(
+                f"{record['nvrtc']} {record['architecture']}",
+                dict(bytes=0, compile_seconds=0.0, kernels=0, most_registers=0, local_bytes=0, registers={}))
+            entry["bytes"] += record["bytes"]
+            entry["compile_seconds"] = round(entry["compile_seconds"] + record["seconds"], 2)
+            for name, used in sorted(record["kernels"].items()):
+                entry["kernels"] += 1
+                entry["most_registers"] = max(entry["most_registers"], used["registers"])
+                entry["local_bytes"] += used["stack"] + used["local"]
+                if re.fullmatch(IMPORTANT, name):
+                    entry["registers"][name] = used["registers"]
+        packages = [PACKAGES[version][0] for version in self.versions] + TOOLS
+        return dict(key=self.kernels.key(), packages=packages, options=OPTIONS, architectures=by_architecture)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nvrtc", nargs="+", choices=PACKAGES, default=list(PACKAGES))
-    parser.add_argument("--arch", nargs="+", default=ARCHITECTURES, metavar="sm_N")
+    parser.add_argument("--nvrtc", nargs="+", choices=PACKAGES, default=["12.9"])
+    parser.add_argument("--arch", nargs="+", metavar="sm_N", help="default: all, and sm_90a for 13.0")
     parser.add_argument("--source", nargs="+", metavar="NAME")
+    parser.add_argument("--report", metavar="FILE", help="write a summary as JSON")
     parser.add_argument("--out", default=ROOT / ".build/cuda", metavar="DIR")
+    parser.add_argument("--key", action="store_true", help="print the key of the sources, and nothing else")
+    arguments = parser.parse_args()
+    if arguments.key:
+        print(Kernels().key())
+        return
     try:
-        sys.exit(build(parser.parse_args()))
-    except (Failure, subprocess.CalledProcessError) as failure:
+        build = Build(arguments)
+        build.run()
+    except (Failure, OSError, subprocess.CalledProcessError) as failure:
         sys.exit(f"error: {failure}")
+    if arguments.report:
+        command = " ".join(["Tools/cuda/kernelc.py", *sys.argv[1:]])
+        Path(arguments.report).write_text(json.dumps(dict(command=command, **build.summary()), indent=1) + "\n")
+    for line in build.bad:
+        print(f"error: {line}", file=sys.stderr)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"{len(build.records)} cubins in {build.directory}, {len(build.bad)} faults, "
+          f"{sum(u.ru_utime + u.ru_stime for u in used):.0f} s of processor time")
+    sys.exit(1 if build.bad else 0)
 
 
 if __name__ == "__main__":

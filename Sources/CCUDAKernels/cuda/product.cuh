@@ -22,43 +22,25 @@ using many_rows = product_tile<128, 128, 64, 32, 32>;
 template <class T, class W> struct same_type { static constexpr bool value = false; };
 template <class T> struct same_type<T, T> { static constexpr bool value = true; };
 
-// Eight weights from input k on, as T; `whole`: they may be loaded at once.
-template <class T, class W> DEV words4 eight_weights(const matrix &m, int n, int k, int inputs, bool whole) {
-    using F = format<W>;
-    const unsigned char *row = m.row(n);
-    float w[8];
-    bool one_scale = m.group % 8 == 0 || m.group >= inputs;
-    if (whole && one_scale) {
-        words4 v = {{0, 0, 0, 0}};
-        const unsigned *from = (const unsigned *)(row + (long long)k * 16 / F::count);
-        v.w[0] = from[0];
-        if constexpr (F::count <= 16) v.w[1] = from[1];
-        F::template decode<0>(v, w);
-        float scale = m.scale(n, k);
-#pragma unroll
-        for (int i = 0; i < 8; ++i) w[i] *= scale;
-    } else {
-        for (int i = 0; i < 8; ++i) {
-            w[i] = k + i < inputs ? F::element(row, k + i) : 0.0f;
-            if (F::scaled && k + i < inputs) w[i] *= m.scale(n, k + i);
-        }
-    }
-    words4 packed;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) packed.w[i] = dev::pack2<T>(w[2 * i], w[2 * i + 1]);
-    return packed;
+// Stores eight elements, where they cannot be loaded at once; `element(i)` is the i-th as float32. Rolled up: it is rare.
+template <class T, class Element> DEV void store_one_by_one(T *to, const Element &element) {
+#pragma unroll 1
+    for (int i = 0; i < 8; ++i) to[i] = dev::from_float<T>(element(i));
 }
 
-// Eight elements of a row of T, with zeros past the end.
-template <class T> DEV words4 eight_elements(const T *row, int k, int inputs) {
+// Stores eight weights from input k on, which share a scale, as T.
+template <class T, class W> DEV void store_decoded(T *to, const matrix &m, int n, int k) {
+    using F = format<W>;
+    const unsigned *from = (const unsigned *)(m.row(n) + (long long)k * 16 / F::count);
+    words4 v = {{from[0], 0, 0, 0}};
+    if constexpr (F::count <= 16) v.w[1] = from[1];
+    float w[8];
+    F::template decode<0>(v, w);
+    float scale = m.scale(n, k);
     words4 packed;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        unsigned low = k + 2 * i < inputs ? row[k + 2 * i].bits : 0;
-        unsigned high = k + 2 * i + 1 < inputs ? row[k + 2 * i + 1].bits : 0;
-        packed.w[i] = low | high << 16;
-    }
-    return packed;
+    for (int i = 0; i < 4; ++i) packed.w[i] = dev::pack2<T>(w[2 * i] * scale, w[2 * i + 1] * scale);
+    dev::store16(to, packed);
 }
 
 template <class T, class W, class Tile> struct product {
@@ -66,7 +48,7 @@ template <class T, class W, class Tile> struct product {
     int x_rows, inputs;
     matrix weights;
     int outputs, first_row, first_column;
-    bool whole_x, whole_weights;
+    bool whole_x, whole_weights; // whether eight elements may be loaded at once
 
     DEV_METHOD product(const T *x, int x_rows, int inputs, const matrix &weights, int outputs)
         : x(x), x_rows(x_rows), inputs(inputs), weights(weights), outputs(outputs),
@@ -74,11 +56,13 @@ template <class T, class W, class Tile> struct product {
         whole_x = inputs % 8 == 0 && (size_t)x % 16 == 0;
         constexpr int unit = same_type<T, W>::value ? 16 : 8;
         whole_weights = inputs % 8 == 0 && weights.row_bytes % unit == 0 && (size_t)weights.codes % unit == 0;
+        if (format<W>::scaled && weights.group % 8 != 0 && weights.group < inputs) whole_weights = false;
     }
 
     // Begins to fill a stage with inputs k ... k + depth - 1.
     DEV_METHOD void load(T *stage, int k) const {
         constexpr int chunks = Tile::depth / 8;
+#pragma unroll 1
         for (int i = threadIdx.x; i < (Tile::rows + Tile::columns) * chunks; i += Tile::threads) {
             int row = i / chunks, at = k + i % chunks * 8;
             T *to = stage + row * Tile::pitch + i % chunks * 8;
@@ -89,20 +73,67 @@ template <class T, class W, class Tile> struct product {
     }
 
     DEV_METHOD void load_x(T *to, int row, int k) const {
-        bool valid = row < x_rows && k < inputs;
-        const T *from = x + (long long)(row < x_rows ? row : 0) * inputs;
-        if (whole_x) dev::copy_async16(to, from + (valid ? k : 0), valid);
-        else dev::store16(to, valid ? eight_elements(from, k, inputs) : words4{{0, 0, 0, 0}});
+        bool valid = row < x_rows;
+        const T *from = x + (long long)(valid ? row : 0) * inputs;
+        load_elements(to, from, k, valid, whole_x);
     }
 
     DEV_METHOD void load_weights(T *to, int n, int k) const {
-        bool valid = n < outputs && k < inputs;
+        bool valid = n < outputs;
         if constexpr (same_type<T, W>::value) {
-            const T *from = (const T *)weights.row(n < outputs ? n : 0);
-            if (whole_weights) dev::copy_async16(to, from + (valid ? k : 0), valid);
-            else dev::store16(to, valid ? eight_elements(from, k, inputs) : words4{{0, 0, 0, 0}});
+            load_elements(to, (const T *)weights.row(valid ? n : 0), k, valid, whole_weights);
+        } else if (whole_weights && valid && k < inputs) {
+            store_decoded<T, W>(to, weights, n, k);
         } else {
-            dev::store16(to, valid ? eight_weights<T, W>(weights, n, k, inputs, whole_weights) : words4{{0, 0, 0, 0}});
+            store_one_by_one(to, [n, k, valid, this](int i) {
+                if (!valid || k + i >= inputs) return 0.0f;
+                float w = format<W>::element(weights.row(n), k + i);
+                return format<W>::scaled ? w * weights.scale(n, k + i) : w;
+            });
+        }
+    }
+
+    DEV_METHOD void load_elements(T *to, const T *from, int k, bool valid, bool whole) const {
+        if (whole) {
+            valid = valid && k < inputs;
+            dev::copy_async16(to, from + (valid ? k : 0), valid);
+        } else {
+            store_one_by_one(
+                to, [from, k, valid, this](int i) { return valid && k + i < inputs ? dev::to_float(from[k + i]) : 0.0f; });
+        }
+    }
+};
+
+// Where a product goes, and what is done with it on the way.
+struct result {
+    int rows, columns;
+    const void *bias;
+    int bias_type, epilogue;
+    void *y;
+    int y_type;
+
+    // Stores four sums of a row.
+    DEV_METHOD void store(int row, int column, const float *sums) const {
+        if (row >= rows) return;
+        int count = columns - column < 4 ? columns - column : 4;
+        long long index = (long long)row * columns + column;
+        float v[4], before[4] = {0, 0, 0, 0};
+#pragma unroll
+        for (int i = 0; i < 4; ++i) v[i] = sums[i];
+        // All four are asked for before the first is stored: the compiler may not do that by itself.
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            if (i >= count) continue;
+            if (bias) v[i] += parameter(bias, bias_type, column + i);
+            if (epilogue == EPILOGUE_ADD) before[i] = parameter(y, y_type, index + i);
+        }
+        if (epilogue == EPILOGUE_GELU) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) v[i] = gelu(v[i]);
+        }
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            if (i < count) store_typed(y, y_type, index + i, v[i] + before[i]);
         }
     }
 };
@@ -146,6 +177,30 @@ template <class T, class Tile> struct warp_sums {
             }
         }
     }
+
+    // Stores the sums, 16 rows at a time by way of `memory`, which is the block's: so each lane has neighbors in a row,
+    // and the code of the epilogue stands here a few times rather than once for each sum.
+    DEV_METHOD void store(const result &to, int first_row, int first_column, float *memory) const {
+        constexpr int columns = Tile::warp_columns, pitch = columns + 4;
+        static_assert(Tile::threads / 32 * 16 * pitch * sizeof(float) <= 2 * Tile::stage * sizeof(T), "the stages hold it");
+        int lane = threadIdx.x & 31, g = lane / 4, t = lane % 4;
+        float *mine = memory + threadIdx.x / 32 * 16 * pitch;
+#pragma unroll
+        for (int i = 0; i < down; ++i) {
+#pragma unroll
+            for (int j = 0; j < across; ++j) {
+#pragma unroll
+                for (int e = 0; e < 4; ++e) mine[(g + e / 2 * 8) * pitch + j * 8 + 2 * t + e % 2] = sums[i][j][e];
+            }
+            dev::warp_barrier();
+#pragma unroll 1
+            for (int at = lane * 4; at < 16 * columns; at += 128) {
+                int r = at / columns, c = at % columns;
+                to.store(first_row + row() + i * 16 + r, first_column + column() + c, mine + r * pitch + c);
+            }
+            dev::warp_barrier();
+        }
+    }
 };
 
 template <class T, class W, class Tile>
@@ -157,33 +212,18 @@ DEV void multiply(
     warp_sums<T, Tile> part;
     part.clear();
     dev::wait_for_previous_grid();
-    its.load(stages, 0);
-    for (int k = 0, turn = 0; k < inputs; k += Tile::depth, turn ^= 1) {
+    // One step early, to fill the first stage.
+    for (int k = -Tile::depth, turn = 1; k < inputs; k += Tile::depth, turn ^= 1) {
         if (k + Tile::depth < inputs) its.load(stages + (turn ^ 1) * Tile::stage, k + Tile::depth);
         else dev::copy_async_commit(); // an empty group, so that the wait below counts the same
+        if (k < 0) continue;
         dev::copy_async_wait<1>();
         dev::barrier();
         part.add(stages + turn * Tile::stage);
         dev::barrier();
     }
-    int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-#pragma unroll
-    for (int i = 0; i < part.down; ++i) {
-#pragma unroll
-        for (int j = 0; j < part.across; ++j) {
-#pragma unroll
-            for (int e = 0; e < 4; ++e) {
-                int row = its.first_row + part.row() + i * 16 + g + e / 2 * 8;
-                int n = its.first_column + part.column() + j * 8 + 2 * t + e % 2;
-                if (row >= x_rows || n >= outputs) continue;
-                float sum = part.sums[i][j][e] + (bias ? parameter(bias, bias_type, n) : 0.0f);
-                long long index = (long long)row * outputs + n;
-                if (epilogue == EPILOGUE_GELU) sum = gelu(sum);
-                if (epilogue == EPILOGUE_ADD) sum += parameter(y, y_type, index);
-                store_typed(y, y_type, index, sum);
-            }
-        }
-    }
+    const result to = {x_rows, outputs, bias, bias_type, epilogue, y, y_type};
+    part.store(to, its.first_row, its.first_column, (float *)stages);
     dev::launch_next_grid();
 }
 
