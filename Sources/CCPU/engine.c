@@ -28,8 +28,14 @@ int cc_isa_supported(int isa) {
         return avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
     }
 #elif defined(__aarch64__)
-    if (isa == CC_ISA_NEON_DOT)
-        return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+    int dot = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+    unsigned long matrix = HWCAP2_BF16 | HWCAP2_I8MM;
+    switch (isa) {
+    case CC_ISA_NEON_DOT:
+        return dot;
+    case CC_ISA_NEON_BF16:
+        return dot && (getauxval(AT_HWCAP2) & matrix) == matrix;
+    }
 #endif
     return 0;
 }
@@ -53,8 +59,12 @@ static const cc_kernels *kernels_for(int isa) {
         return &cc_kernels_avx512_bf16;
     }
 #elif defined(__aarch64__)
-    if (isa == CC_ISA_NEON_DOT)
+    switch (isa) {
+    case CC_ISA_NEON_DOT:
         return &cc_kernels_neon_dot;
+    case CC_ISA_NEON_BF16:
+        return &cc_kernels_neon_bf16;
+    }
 #else
     (void)isa;
 #endif

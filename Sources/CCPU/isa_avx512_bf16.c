@@ -9,6 +9,7 @@
 #define CC_TABLE cc_kernels_avx512_bf16
 #define CC_BYTES bytes_vnni
 #define CC_HAS_BF16_DOT 1
+#define CC_HAS_PACKED_BF16 1
 #define HIDE(v) __asm__ volatile("" : "+v"(v))
 
 #pragma clang attribute push(                                                                                         \

@@ -108,6 +108,7 @@ extern const cc_kernels cc_kernels_avx512;
 extern const cc_kernels cc_kernels_avx512_bf16;
 #elif defined(__aarch64__)
 extern const cc_kernels cc_kernels_neon_dot;
+extern const cc_kernels cc_kernels_neon_bf16;
 #endif
 
 static inline ptrdiff_t cc_element_bytes(int type) { return type == CC_F32 ? 4 : 2; }

@@ -3,6 +3,8 @@
 #include "packed_f32.h"
 #include "product_bf16.h"
 
+enum { packed_step_bf16 = tile_rows };
+
 static void fill_packed_row_bf16(void *row, const void *x, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
     (void)group, (void)offset;
     fill_row_bf16(row, x, type, count);

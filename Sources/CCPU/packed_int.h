@@ -89,9 +89,6 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
     }
 }
 
-// Without groups of their own, weights meet the row's groups of 128.
-INLINE ptrdiff_t words_of_group(cc_panel panel) { return panel.group_words ? panel.group_words : 32; }
-
 INLINE void multiply_int_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums, ptrdiff_t stride,
                                int accumulate) {
     ptrdiff_t step = words_of_group(panel);

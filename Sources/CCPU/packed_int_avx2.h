@@ -191,10 +191,9 @@ static int direct_bytes(int format, ptrdiff_t rows) {
     return format == CC_PACKED_INT8 || format == CC_PACKED_INT4;
 }
 
-// Without groups of their own, weights meet the row's groups of 128.
 INLINE void multiply_bytes_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums,
                                  ptrdiff_t stride, int accumulate) {
-    ptrdiff_t step = panel.group_words ? panel.group_words : 32;
+    ptrdiff_t step = words_of_group(panel);
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
         const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);

@@ -70,12 +70,25 @@ static int direct_dot(int format, ptrdiff_t rows) {
     return format == CC_PACKED_INT8 || format == CC_PACKED_INT4;
 }
 
-// Codes of four columns, of the half of the panel that starts at vector `first`.
-INLINE int8x16_t load_codes(const char *word, int int4, int first, int v) {
+// Codes of four columns, vector `v` of eight.
+INLINE int8x16_t panel_codes(const char *word, int int4, int v) {
     if (!int4)
-        return vreinterpretq_s8_u8(veorq_u8(vld1q_u8((const uint8_t *)word + (first + v) * 16), vdupq_n_u8(0x80)));
-    uint8x16_t both = vld1q_u8((const uint8_t *)word + v * 16);
-    return vreinterpretq_s8_u8(first == 0 ? vandq_u8(both, vdupq_n_u8(15)) : vshrq_n_u8(both, 4));
+        return vreinterpretq_s8_u8(veorq_u8(vld1q_u8((const uint8_t *)word + v * 16), vdupq_n_u8(0x80)));
+    uint8x16_t both = vld1q_u8((const uint8_t *)word + v % 4 * 16);
+    return vreinterpretq_s8_u8(v < 4 ? vandq_u8(both, vdupq_n_u8(15)) : vshrq_n_u8(both, 4));
+}
+
+INLINE float scale_of_group(const int32_t *row, ptrdiff_t group) {
+    float scale;
+    memcpy(&scale, row + dot_scales_place + group, 4);
+    return scale;
+}
+
+// Adds a group's sums of four columns to those of the row, scaled.
+INLINE void add_scaled(float *sums, const float *scales, int column, float scale_of_row, int32x4_t sum,
+                       int accumulate) {
+    vf value = (vf)vcvtq_f32_s32(sum), before = accumulate ? load(sums + column) : splat(0);
+    store(sums + column, before + value * (load(scales + column) * splat(scale_of_row)));
 }
 
 // One group and one half of the columns: `codes` and `scales` are the panel's, `group` and `word` the row's. `height`,
@@ -93,7 +106,7 @@ INLINE void tile_dot(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdi
         int8x16_t right[dot_tile_vectors];
 #pragma clang loop unroll(full)
         for (int v = 0; v < dot_tile_vectors; v++)
-            right[v] = load_codes(codes + k * (int4 ? 64 : 128), int4, first, v);
+            right[v] = panel_codes(codes + k * (int4 ? 64 : 128), int4, first + v);
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
             int8x16_t left = vreinterpretq_s8_s32(vdupq_n_s32(rows[r * cc_quantized_row_words + word + k]));
@@ -104,21 +117,16 @@ INLINE void tile_dot(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdi
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
-        float scale_of_row;
-        memcpy(&scale_of_row, rows + r * cc_quantized_row_words + dot_scales_place + group, 4);
+        float scale_of_row = scale_of_group(rows + r * cc_quantized_row_words, group);
 #pragma clang loop unroll(full)
-        for (int v = 0; v < dot_tile_vectors; v++) {
-            float *to = sums + r * stride + (first + v) * LANES;
-            vf value = (vf)vcvtq_f32_s32(sum[r][v]), before = accumulate ? load(to) : splat(0);
-            store(to, before + value * (load(scales + (first + v) * LANES) * splat(scale_of_row)));
-        }
+        for (int v = 0; v < dot_tile_vectors; v++)
+            add_scaled(sums + r * stride, scales, (first + v) * LANES, scale_of_row, sum[r][v], accumulate);
     }
 }
 
-// Without groups of their own, weights meet the row's groups of 128.
 INLINE void multiply_dot_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums,
                                ptrdiff_t stride, int accumulate) {
-    ptrdiff_t step = panel.group_words ? panel.group_words : 32;
+    ptrdiff_t step = words_of_group(panel);
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
         const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);

@@ -1,4 +1,5 @@
-// Fills the kernel table of one instruction set. CC_TABLE names it.
+// Fills the kernel table of one instruction set. CC_TABLE names it; CC_HAS_BF16_DOT says that it has products of bfloat16
+// of every kind, CC_HAS_PACKED_BF16 those with packed panels, CC_BYTES names those of bytes.
 #pragma once
 #include "dequantize.h"
 #include "lanes.h"
@@ -28,6 +29,8 @@ const cc_kernels CC_TABLE = {
              .softmax = softmax_bf16,
              .fill_bytes = fill_bytes_bf16,
              .dot_rows = dot_rows_bf16},
+#endif
+#ifdef CC_HAS_PACKED_BF16
     .spin_bf16 = spin_bf16,
 #endif
     .packed = {.f32 = {.per_word = 1,
@@ -37,10 +40,10 @@ const cc_kernels CC_TABLE = {
                        .expand = expand_f32,
                        .direct = direct_f32,
                        .multiply = multiply_packed_f32},
-#ifdef CC_HAS_BF16_DOT
+#ifdef CC_HAS_PACKED_BF16
                .bf16 = {.per_word = 2,
                         .row_words = cc_row_words,
-                        .tile_rows = tile_rows,
+                        .tile_rows = packed_step_bf16,
                         .fill_row = fill_packed_row_bf16,
                         .expand = expand_bf16,
                         .direct = direct_bf16,

@@ -33,6 +33,6 @@ struct MachineTests {
         let limits = try MachineLimits.measure(backend)
         #expect((1e8...1e15).contains(limits.float32Rate))
         #expect((1e7...1e14).contains(limits.readRate))
-        #expect((limits.bfloat16Rate != nil) == (backend.instructionSet == .avx512bf16))
+        #expect((limits.bfloat16Rate != nil) == [.avx512bf16, .neonbf16].contains(backend.instructionSet))
     }
 }

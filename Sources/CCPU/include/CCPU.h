@@ -4,7 +4,7 @@
 /// - Matrices are row-major and dense unless a stride is named; counts are elements, never bytes.
 /// - Element types are `CC_F32`, `CC_F16`, `CC_BF16`. Arithmetic is float32; a narrower result is rounded
 ///   once, to nearest even. Products of bfloat16 activations with bfloat16 weights use the processor's
-///   pair-dot instruction where there is one.
+///   own products of bfloat16 where there are any (on arm64 for packed weights alone).
 /// - Arguments are trusted: the Swift side validates shapes and types first.
 /// - Results do not depend on the number of threads: work is split over rows, columns and heads, never over
 ///   a sum.
@@ -26,7 +26,14 @@ enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2, CC_I8 = 3 };
 enum { CC_INT8 = 0, CC_FLOAT8 = 1, CC_INT4 = 2 };
 
 /// Instruction sets, each including the ones before it on its architecture.
-enum { CC_ISA_PORTABLE = 0, CC_ISA_AVX2 = 1, CC_ISA_AVX512 = 2, CC_ISA_AVX512_BF16 = 3, CC_ISA_NEON_DOT = 4 };
+enum {
+    CC_ISA_PORTABLE = 0,
+    CC_ISA_AVX2 = 1,
+    CC_ISA_AVX512 = 2,
+    CC_ISA_AVX512_BF16 = 3,
+    CC_ISA_NEON_DOT = 4,
+    CC_ISA_NEON_BF16 = 5,
+};
 
 /// What a product does with its float32 sums before it stores them.
 enum { CC_STORE = 0, CC_GELU = 1, CC_ADD = 2 };

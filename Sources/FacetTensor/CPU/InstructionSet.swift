@@ -15,6 +15,8 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     case avx512bf16
     /// NEON with `sdot`, which multiplies quadruples of bytes (ARMv8.2).
     case neondot
+    /// NEON with `bfmmla` and `smmla`, which multiply 2 × 2 blocks of bfloat16 and of bytes (ARMv8.6).
+    case neonbf16
 
     /// Whether this processor has it.
     public var isSupported: Bool { cc_isa_supported(code) != 0 }
@@ -31,6 +33,7 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
             case .avx512: CC_ISA_AVX512
             case .avx512bf16: CC_ISA_AVX512_BF16
             case .neondot: CC_ISA_NEON_DOT
+            case .neonbf16: CC_ISA_NEON_BF16
             }
         return Int32(code)
     }
