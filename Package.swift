@@ -163,9 +163,9 @@ let package = Package(
         .testTarget(
             name: "CCUDAKernelsTests", dependencies: ["CCUDAKernels", "SIMTKernels", "KernelChecks"],
             swiftSettings: swiftSettings),
-        // A simulated CUDA driver, and what it promises; only tests open it.
+        // A simulated CUDA driver with the kernels inside, and what it promises; only tests open it.
         .target(
-            name: "CUDASim", path: "Tests/CUDASim", exclude: ["README.md"],
+            name: "CUDASim", dependencies: ["SIMTKernels"], path: "Tests/CUDASim", exclude: ["README.md"],
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         .target(
             name: "CUDASimChecks", dependencies: ["CUDASim"], path: "Tests/CUDASimChecks", exclude: ["run.cpp"]),
@@ -175,6 +175,11 @@ let package = Package(
         .target(name: "FakeCUDA", dependencies: ["CCUDA"], path: "Tests/FakeCUDA"),
         .testTarget(
             name: "FacetCUDATests", dependencies: ["FacetCUDA", "FacetTensor", "FacetTestSupport"],
+            swiftSettings: swiftSettings),
+        // FacetCUDA on the simulated driver, with the kernels that a card would run.
+        .testTarget(
+            name: "FacetCUDASimTests",
+            dependencies: ["FacetCUDA", "CCUDAKernels", "FacetTensor", "FacetTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",

@@ -28,6 +28,7 @@ public final class Storage: @unchecked Sendable {
     package let base: UnsafeMutableRawPointer
 
     private let owner: (any AnyObject & Sendable)?
+    private let distantMemory: (any DistantMemory)?
     private let account: MemoryAccount?
 
     /// Allocates zeroed host memory.
@@ -59,6 +60,7 @@ public final class Storage: @unchecked Sendable {
         if isZeroed { memset(pointer, 0, length) }
         base = pointer
         owner = nil
+        distantMemory = nil
         self.account = account
         isWritable = true
         self.byteCount = byteCount
@@ -74,6 +76,7 @@ public final class Storage: @unchecked Sendable {
         byteCount = bytes.count
         isWritable = false
         self.owner = owner
+        distantMemory = nil
         self.device = device
         account = nil
     }
@@ -81,20 +84,43 @@ public final class Storage: @unchecked Sendable {
     /// Views writable memory of another kind of device, which `owner` gives back when it goes.
     ///
     /// - Parameter address: a number of that device; the host must not look there.
-    package init(deviceAddress address: UInt, byteCount: Int, device: DeviceID, owner: any AnyObject & Sendable) {
+    package init(deviceAddress address: UInt, byteCount: Int, device: DeviceID, owner: any DistantMemory) {
         guard let base = UnsafeMutableRawPointer(bitPattern: address) else {
             preconditionFailure("device memory needs an address")
         }
         self.base = base
         self.byteCount = byteCount
         self.owner = owner
+        distantMemory = owner
         self.device = device
         isWritable = true
         account = nil
+    }
+
+    /// Copies a tensor's bytes to host memory, from wherever they are.
+    ///
+    /// What writes them has been waited for.
+    /// - Throws: `.deviceFailed`.
+    func read(at byteOffset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
+        guard let target = bytes.baseAddress, bytes.count > 0 else { return }
+        if let distantMemory {
+            try distantMemory.read(at: UInt(bitPattern: base + byteOffset), into: bytes)
+        } else {
+            memcpy(target, base + byteOffset, bytes.count)
+        }
     }
 
     deinit {
         if owner == nil { free(base) }
         account?.giveBack(byteCount)
     }
+}
+
+/// Memory where the host cannot look, but from which it can copy.
+package protocol DistantMemory: AnyObject, Sendable {
+    /// Copies bytes to the host, on the calling thread.
+    ///
+    /// - Parameter address: of that device.
+    /// - Throws: `.deviceFailed`.
+    func read(at address: UInt, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError)
 }

@@ -41,7 +41,7 @@ class UploadWork final : public Work {
         is_watched = !sim.host.overlapping_download(from, bytes);
         host_functions = sim.host.host_functions;
         if (is_watched) before = fingerprint((const void *)from, bytes);
-        sim.host.begin_upload(from, bytes, stream, number);
+        earlier_downloads = sim.host.begin_upload(from, bytes, stream, number);
     }
 
     void run(Execution &execution) override {
@@ -60,7 +60,7 @@ class UploadWork final : public Work {
     size_t bytes;
     bool pinned = false, is_watched = false;
     unsigned long host_functions = 0;
-    uint64_t before = 0;
+    uint64_t before = 0, earlier_downloads = 0;
     std::vector<unsigned char> taken;
 
     void read_source(Execution &execution) {
@@ -77,7 +77,7 @@ class UploadWork final : public Work {
             const char *memory = pinned ? "pinned" : "pageable";
             sim.trace.find(text("the %s source of an upload of %zu bytes changed in flight", memory, bytes));
         }
-        std::string unordered = sim.host.overlay(from, taken.data(), bytes, execution.clock);
+        std::string unordered = sim.host.overlay(from, taken.data(), bytes, execution.clock, earlier_downloads);
         if (!unordered.empty()) sim.trace.find(unordered);
     }
 };

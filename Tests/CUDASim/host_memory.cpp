@@ -84,7 +84,7 @@ size_t HostMemory::registered_count() const {
 }
 
 void HostMemory::begin_download(uint64_t target, size_t bytes, uint32_t stream, uint64_t number) {
-    Download download = {target, bytes, stream, number, false, false, {}};
+    Download download = {target, bytes, stream, number, download_count++, false, false, {}};
     // An earlier upload still has to read its source, and an earlier download to deliver; then the poison comes later.
     if (!in_flight(target, bytes)) {
         memset((void *)target, poison, bytes);
@@ -134,8 +134,9 @@ bool HostMemory::in_flight_besides(const Download &mine) const {
     return false;
 }
 
-void HostMemory::begin_upload(uint64_t source, size_t bytes, uint32_t stream, uint64_t number) {
+uint64_t HostMemory::begin_upload(uint64_t source, size_t bytes, uint32_t stream, uint64_t number) {
     uploads.push_back({source, bytes, stream, number});
+    return download_count;
 }
 
 void HostMemory::end_upload(uint64_t source, uint32_t stream, uint64_t number) {
@@ -177,10 +178,11 @@ bool HostMemory::in_flight(uint64_t address, size_t bytes) const {
     return overlapping_download(address, bytes) != nullptr;
 }
 
-std::string HostMemory::overlay(uint64_t address, unsigned char *copy, size_t bytes, const Clock &clock) const {
+std::string HostMemory::overlay(
+    uint64_t address, unsigned char *copy, size_t bytes, const Clock &clock, uint64_t earlier) const {
     std::string unordered;
     for (const Download &download : downloads) {
-        if (!overlap(download.target, download.bytes, address, bytes)) continue;
+        if (download.sequence >= earlier || !overlap(download.target, download.bytes, address, bytes)) continue;
         if (!clock.covers(download.stream, download.number)) {
             unordered = text(
                 "an upload reads %zu bytes of host memory at 0x%llx that a download writes (stream %u, operation %llu), and "

@@ -25,6 +25,7 @@ struct Download {
     size_t bytes = 0;
     uint32_t stream = 0;
     uint64_t number = 0;
+    uint64_t sequence = 0; // of its submission
     bool poisoned = false, arrived = false;
     std::vector<unsigned char> data;
 };
@@ -55,7 +56,8 @@ class HostMemory {
     void arrive(uint64_t target, size_t bytes, uint32_t stream, uint64_t number, std::vector<unsigned char> data);
     // A download that an upload still reading its target is not ordered before: in words, or empty.
     std::string unordered_upload(uint64_t target, size_t bytes, const Clock &clock) const;
-    void begin_upload(uint64_t source, size_t bytes, uint32_t stream, uint64_t number);
+    // Returns how many downloads were submitted before.
+    uint64_t begin_upload(uint64_t source, size_t bytes, uint32_t stream, uint64_t number);
     void end_upload(uint64_t source, uint32_t stream, uint64_t number);
     // A download that will never arrive.
     void end_download(uint64_t target, uint32_t stream, uint64_t number);
@@ -64,8 +66,10 @@ class HostMemory {
     bool in_flight(uint64_t address, size_t bytes) const;
     const Download *overlapping_download(uint64_t address, size_t bytes, const Download *after = nullptr) const;
 
-    // Puts what an operation with this clock may see over `copy`, the bytes at `address`. Returns what it may not see.
-    std::string overlay(uint64_t address, unsigned char *copy, size_t bytes, const Clock &clock) const;
+    // Puts what an operation with this clock may see over `copy`, the bytes at `address`. Returns what it may not see:
+    // among the first `earlier` downloads, since those submitted after the operation were compared with it then.
+    std::string overlay(
+        uint64_t address, unsigned char *copy, size_t bytes, const Clock &clock, uint64_t earlier) const;
     // The host has waited: delivers. Returns findings.
     std::vector<std::string> deliver(const Clock &clock);
     // The memory goes.
@@ -82,6 +86,7 @@ class HostMemory {
     std::map<uint64_t, Pinned> pinned;
     std::vector<Download> downloads; // in the order of submission
     std::vector<Upload> uploads;
+    uint64_t download_count = 0;
 };
 
 // A number that differs when bytes differ, nearly always.

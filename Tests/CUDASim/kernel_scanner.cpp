@@ -1,4 +1,5 @@
 #include "kernel_scanner.h"
+#include "condition.h"
 #include <algorithm>
 #include <cctype>
 #include <sstream>
@@ -84,10 +85,12 @@ std::string substituted(const Macro &macro, const std::vector<std::string> &valu
 
 class Scanner {
   public:
-    explicit Scanner(const std::map<std::string, std::string> &headers) : headers(headers) {}
+    Scanner(const std::map<std::string, std::string> &headers, const std::map<std::string, std::string> &definitions)
+        : headers(headers), definitions(definitions) {}
 
     ScannedSource scan(const std::string &source) {
         std::string code = collect(source, 0);
+        if (!branches.empty()) result.problems.push_back("unterminated conditional directive");
         check_braces(code);
         for (int round = 0; round < 8 && expand(code); ++round) {
         }
@@ -96,7 +99,14 @@ class Scanner {
     }
 
   private:
+    // A conditional that is open: whether its present branch counts, and whether one has.
+    struct Branch {
+        bool counts, has_counted;
+    };
+
     const std::map<std::string, std::string> &headers;
+    std::map<std::string, std::string> definitions; // macros without parameters
+    std::vector<Branch> branches;
     std::map<std::string, Macro> macros;
     std::vector<std::string> included;
     ScannedSource result;
@@ -107,17 +117,56 @@ class Scanner {
         std::stringstream lines(without_comments(text));
         for (std::string line; std::getline(lines, line);) {
             std::string start = trimmed(line);
-            if (start.empty() || start[0] != '#') {
-                code += line + "\n";
-            } else if (start.compare(0, 7, "#define") == 0) {
-                define(trimmed(start.substr(7)));
-            } else if (start.compare(0, 8, "#include") == 0) {
-                code += include(start, depth);
-            } else if (start.compare(0, 6, "#error") == 0) {
-                result.problems.push_back(start);
-            }
+            bool is_directive = !start.empty() && start[0] == '#';
+            if (is_directive && takes_conditional(trimmed(start.substr(1)))) continue;
+            if (!branches.empty() && !branches.back().counts) continue;
+            code += is_directive ? directive(start, depth) : line + "\n";
         }
         return code;
+    }
+
+    // The code that a directive brings.
+    std::string directive(const std::string &line, int depth) {
+        if (line.compare(0, 7, "#define") == 0) define(trimmed(line.substr(7)));
+        if (line.compare(0, 6, "#undef") == 0) definitions.erase(trimmed(line.substr(6)));
+        if (line.compare(0, 6, "#error") == 0) result.problems.push_back(line);
+        return line.compare(0, 8, "#include") == 0 ? include(line, depth) : "";
+    }
+
+    // Whether the directive, without its #, is part of a conditional.
+    bool takes_conditional(const std::string &text) {
+        size_t end = 0;
+        while (end < text.size() && is_word(text[end])) ++end;
+        std::string word = text.substr(0, end), rest = trimmed(text.substr(end));
+        if (word == "if" || word == "ifdef" || word == "ifndef") {
+            bool is_reached = branches.empty() || branches.back().counts;
+            bool is_met = is_reached && meets(word, rest);
+            // A conditional inside what does not count has had its branch.
+            branches.push_back({is_met, is_met || !is_reached});
+            return true;
+        }
+        if (word != "elif" && word != "else" && word != "endif") return false;
+        if (branches.empty()) {
+            result.problems.push_back("#" + word + " without #if");
+        } else if (word == "endif") {
+            branches.pop_back();
+        } else {
+            Branch &branch = branches.back();
+            branch.counts = !branch.has_counted && (word == "else" || meets("if", rest));
+            branch.has_counted |= branch.counts;
+        }
+        return true;
+    }
+
+    bool meets(const std::string &word, const std::string &condition) {
+        if (word == "ifdef") return definitions.count(condition) > 0;
+        if (word == "ifndef") return definitions.count(condition) == 0;
+        try {
+            return holds(condition, definitions);
+        } catch (const std::string &problem) {
+            result.problems.push_back(problem);
+            return false;
+        }
     }
 
     std::string include(const std::string &line, int depth) {
@@ -140,7 +189,11 @@ class Scanner {
         while (end < text.size() && is_word(text[end])) ++end;
         Macro macro;
         std::string name = text.substr(0, end);
-        if (end >= text.size() || text[end] != '(') return; // no kernel hides in a plain name
+        if (end >= text.size() || text[end] != '(') {
+            // No kernel hides in a plain name, but a conditional may ask for it.
+            definitions[name] = trimmed(text.substr(end));
+            return;
+        }
         macro.parameters = arguments(text, end);
         macro.body = text.substr(std::min(end, text.size()));
         macros[name] = macro;
@@ -235,8 +288,10 @@ class Scanner {
 
 } // namespace
 
-ScannedSource scan_kernels(const std::string &source, const std::map<std::string, std::string> &headers) {
-    return Scanner(headers).scan(source);
+ScannedSource scan_kernels(
+    const std::string &source, const std::map<std::string, std::string> &headers,
+    const std::map<std::string, std::string> &definitions) {
+    return Scanner(headers, definitions).scan(source);
 }
 
 } // namespace cudasim

@@ -11,8 +11,10 @@ struct ScannedSource {
     std::vector<std::string> problems; // what a compiler would refuse
 };
 
-// `headers`: texts by the name that includes give them. Macros whose text holds `__global__` are expanded; conditionals
-// are not evaluated, so a kernel in either branch counts.
-ScannedSource scan_kernels(const std::string &source, const std::map<std::string, std::string> &headers);
+// `headers`: texts by the name that includes give them; `definitions`: names that conditionals ask for. Macros whose text
+// holds `__global__` are expanded; what a conditional leaves out is not there.
+ScannedSource scan_kernels(
+    const std::string &source, const std::map<std::string, std::string> &headers,
+    const std::map<std::string, std::string> &definitions);
 
 } // namespace cudasim

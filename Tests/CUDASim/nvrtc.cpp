@@ -21,6 +21,7 @@ const int architectures[] = {75, 80, 86, 87, 89, 90, 100, 103, 120, 121};
 struct Target {
     int architecture = 0;
     bool is_exact = false;
+    std::map<std::string, std::string> definitions; // of options
 };
 
 bool parse_architecture(const std::string &option, Target *target) {
@@ -34,11 +35,16 @@ bool parse_architecture(const std::string &option, Target *target) {
     return known && (fields == 1 || suffix == 'a');
 }
 
+void define(const std::string &text, Target *target) {
+    size_t equals = text.find('=');
+    target->definitions[text.substr(0, equals)] = equals == text.npos ? "1" : text.substr(equals + 1);
+}
+
 bool starts_with(const std::string &text, const char *start) { return text.compare(0, strlen(start), start) == 0; }
 
 // Options as the compiler knows them; an unknown one is refused, as there.
 nvrtcResult read_options(nvrtcProgram program, int count, const char *const *options, Target *target) {
-    static const char *const known[] = {"-I",   "--include-path", "-D",    "--define-macro", "-std=", "--std=",
+    static const char *const known[] = {"-I",   "--include-path", "-std=", "--std=",
                                         "-lineinfo", "--generate-line-info", "--use_fast_math", "-use_fast_math",
                                         "--maxrregcount", "-maxrregcount", "--fmad", "-fmad", "--ftz", "--prec-",
                                         "-default-device", "--device-as-default-execution-space", "--extra-device-vectorization",
@@ -51,6 +57,10 @@ nvrtcResult read_options(nvrtcProgram program, int count, const char *const *opt
             if (parse_architecture(value, target)) continue;
             program->log = "nvrtc: error: invalid value for --gpu-architecture (-arch): " + value + "\n";
             return NVRTC_ERROR_INVALID_OPTION;
+        }
+        if (starts_with(option, "-D") || starts_with(option, "--define-macro=")) {
+            define(option.substr(option[1] == 'D' ? 2 : 15), target);
+            continue;
         }
         bool is_known = false;
         for (const char *start : known) is_known |= starts_with(option, start);
@@ -138,7 +148,9 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int optionCount, const cha
     Target target;
     result = read_options(program, optionCount, options, &target);
     if (result != NVRTC_SUCCESS) return result;
-    ScannedSource scanned = scan_kernels(program->source, program->headers);
+    target.definitions["__CUDACC__"] = target.definitions["__CUDACC_RTC__"] = "1";
+    target.definitions["__CUDA_ARCH__"] = std::to_string(target.architecture * 10);
+    ScannedSource scanned = scan_kernels(program->source, program->headers, target.definitions);
     program->log.clear();
     for (const std::string &problem : scanned.problems) program->log += program->name + ": error: " + problem + "\n";
     if (!program->log.empty()) return NVRTC_ERROR_COMPILATION;

@@ -243,6 +243,37 @@ CHECK(compiler, "the compiler finds kernels behind macros, and refuses what woul
     RETURNS(CUDA_ERROR_NOT_FOUND, cuModuleGetFunction(&function, module, "not_this"));
 }
 
+CHECK(compiler_conditionals, "the compiler leaves out what conditionals leave out") {
+    const char *source = "#ifndef __CUDACC__\n#include \"not_there.h\"\n#else\n#define HAS_CUDA\n#endif\n"
+                         "#define SINGLE(name) extern \"C\" __global__ void name() {}\n"
+                         "#if defined(HAS_CUDA) && __CUDA_ARCH__ >= 800\nSINGLE(newer)\n"
+                         "#elif !(__CUDA_ARCH__ / 10 != 75)\nSINGLE(older)\n#else\nSINGLE(neither)\n#endif\n"
+                         "#if 0\n#if 1\nSINGLE(inner)\n#else\nSINGLE(inner_else)\n#endif\n#error not this\n#endif\n"
+                         "#ifdef GIVEN\nSINGLE(given)\n#endif\n#undef HAS_CUDA\n#ifdef HAS_CUDA\nSINGLE(undefined)\n#endif\n";
+    auto kernels = [&](std::vector<const char *> options) {
+        nvrtcProgram program;
+        REQUIRE(nvrtcCreateProgram(&program, source, "a.cu", 0, nullptr, nullptr) == NVRTC_SUCCESS);
+        REQUIRE(nvrtcCompileProgram(program, (int)options.size(), options.data()) == NVRTC_SUCCESS);
+        size_t bytes;
+        REQUIRE(nvrtcGetCUBINSize(program, &bytes) == NVRTC_SUCCESS);
+        std::string cubin(bytes, 0), found;
+        REQUIRE(nvrtcGetCUBIN(program, cubin.data()) == NVRTC_SUCCESS);
+        REQUIRE(nvrtcDestroyProgram(&program) == NVRTC_SUCCESS);
+        for (size_t at = 0; (at = cubin.find(".text.", at)) != cubin.npos;) found += (cubin.c_str() + (at += 6)) + std::string(" ");
+        return found;
+    };
+    REQUIRE(kernels({"--gpu-architecture=sm_89"}) == "newer ");
+    REQUIRE(kernels({"--gpu-architecture=sm_75"}) == "older ");
+    REQUIRE(kernels({"--gpu-architecture=sm_89", "-DGIVEN"}) == "newer given ");
+    for (const char *broken : {"#if 1\n", "#endif\n", "#else\n", "#if 1 +\n#endif\n", "#if (1\n#endif\n", "#if 1 / 0\n#endif\n"}) {
+        const char *options[] = {"-arch=sm_90"};
+        nvrtcProgram program;
+        REQUIRE(nvrtcCreateProgram(&program, broken, "a.cu", 0, nullptr, nullptr) == NVRTC_SUCCESS);
+        REQUIRE(nvrtcCompileProgram(program, 1, options) == NVRTC_ERROR_COMPILATION);
+        REQUIRE(nvrtcDestroyProgram(&program) == NVRTC_SUCCESS);
+    }
+}
+
 CHECK(compiler_errors, "errors of the compiler have a log") {
     const char *broken = "extern \"C\" __global__ void a() {";
     const char *options[] = {"-arch=sm_90"}, *unknown[] = {"-arch=sm_90", "--no-such-option"};

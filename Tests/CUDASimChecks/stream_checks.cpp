@@ -1,5 +1,6 @@
 // Order: streams, events, host functions, and host memory that is touched too early.
 #include "check.h"
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -91,6 +92,28 @@ CHECK(unordered_hop, "without the event it is a finding") {
     OK(cuMemcpyHtoDAsync_v2(to, stage, 64, receiver));
     OK(cuCtxSynchronize());
     REQUIRE(found("no event or wait orders"));
+}
+
+CHECK(staging_again, "memory is staged through again when an event says that its upload has been") {
+    use(test_machine(1));
+    start();
+    CUdeviceptr from = allocate(64), to = allocate(64);
+    CUstream sender = new_stream(), receiver = new_stream();
+    CUevent received = new_event();
+    unsigned *stage = (unsigned *)pinned(64);
+    std::fill(stage, stage + 16, 5u);
+    OK(cuMemsetD32Async(from, 77, 16, sender));
+    // The upload runs when the download behind it is already known.
+    REQUIRE(cudasim_inject_faults("[{\"call\": \"run:copy\", \"delay_ms\": 50}]") == 0);
+    OK(cuMemcpyHtoDAsync_v2(to, stage, 64, receiver));
+    OK(cuEventRecord(received, receiver));
+    OK(cuStreamWaitEvent(sender, received, 0));
+    OK(cuMemcpyDtoHAsync_v2(stage, from, 64, sender));
+    OK(cuStreamSynchronize(sender));
+    unsigned words[16];
+    OK(cuMemcpyDtoH_v2(words, to, 64));
+    REQUIRE(words[0] == 5 && words[15] == 5 && stage[0] == 77 && stage[15] == 77);
+    REQUIRE(cudasim_finding_count() == 0);
 }
 
 CHECK(changed_source, "a pinned source that changes in flight is a finding") {

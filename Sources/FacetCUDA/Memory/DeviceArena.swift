@@ -21,6 +21,7 @@ public final class DeviceArena: Sendable {
     private let map: Mutex<ArenaMap>
     private let account: MemoryAccount
     private let returns = Atomic<Int>(0)
+    private let reader = Mutex<ArenaReader?>(nil)
 
     /// Takes memory from the card.
     ///
@@ -87,6 +88,15 @@ public final class DeviceArena: Sendable {
         return DeviceBuffer(self, part: part, byteCount: byteCount, countedByteCount: counted)
     }
 
+    /// Waits until bytes of the arena have come to the host; any thread may ask, one at a time is served.
+    func read(_ address: DeviceAddress, into bytes: UnsafeMutableRawBufferPointer) throws(CUDAError) {
+        try reader.withLock { (reader) throws(CUDAError) in
+            let opened = if let reader { reader } else { try ArenaReader(context) }
+            reader = opened
+            try opened.read(address, into: bytes)
+        }
+    }
+
     /// How often a part has come back: while this does not change, what is given away has never been used before.
     var returnCount: Int { returns.load(ordering: .acquiring) }
 
@@ -98,7 +108,7 @@ public final class DeviceArena: Sendable {
 }
 
 /// A part of an arena; goes back to it with its last owner.
-public final class DeviceBuffer: Sendable {
+public final class DeviceBuffer: DistantMemory {
     /// First byte; a multiple of 256.
     public let address: DeviceAddress
 
@@ -119,5 +129,28 @@ public final class DeviceBuffer: Sendable {
         address = arena.base + part.lowerBound
     }
 
+    package func read(at address: UInt, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
+        do throws(CUDAError) {
+            try arena.read(DeviceAddress(UInt64(address)), into: bytes)
+        } catch { throw error.asTensorError(arena.context.device) }
+    }
+
     deinit { arena.giveBack(part, countedByteCount: countedByteCount) }
+}
+
+/// Brings bytes to the host beside the card's queue: a stream and pinned memory of its own.
+///
+/// `@unchecked`: used under the arena's lock only.
+private final class ArenaReader: @unchecked Sendable {
+    private let stream: CUDAStream
+    private let ring: HostRing
+
+    init(_ context: CUDAContext) throws(CUDAError) {
+        stream = try CUDAStream(context, priority: .high)
+        ring = try HostRing(context, slotCount: 2, slotByteCount: 1 << 20)
+    }
+
+    func read(_ address: DeviceAddress, into bytes: UnsafeMutableRawBufferPointer) throws(CUDAError) {
+        try ring.download(address, into: bytes, on: stream)
+    }
 }

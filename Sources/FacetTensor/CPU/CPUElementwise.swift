@@ -52,14 +52,12 @@ extension CPUBackend {
     public func copy(_ x: Tensor, into y: Tensor) throws(TensorError) {
         let operation = "copy"
         try requireOutput(y, "y", in: operation)
-        guard x.device.kind == .cpu else {
-            throw .wrongDevice(operation: operation, argument: "x", expected: device, got: x.device)
-        }
         try require(
             x.shape.elementCount == y.shape.elementCount, x, "x", "with \(y.shape.elementCount) elements",
             in: operation)
         if x.dtype == y.dtype {
-            memcpy(y.address, x.address, x.byteCount)
+            try x.storage.read(
+                at: x.byteOffset, into: UnsafeMutableRawBufferPointer(start: y.address, count: y.byteCount))
             return
         }
         try requireHostFloat(x, "x", in: operation)
