@@ -87,6 +87,17 @@ public struct ResolvedDevices: Sendable, Hashable {
         return kept
     }
 
+    /// The devices with at most so many bytes of each.
+    ///
+    /// - Parameter limit: the cap of the device at a place; nil for none.
+    public func capped(_ limit: (Int) -> Int?) -> ResolvedDevices {
+        var capped = self
+        for place in devices.indices {
+            capped.devices[place].byteCount = [devices[place].byteCount, limit(place)].compactMap(\.self).min()
+        }
+        return capped
+    }
+
     /// Refuses sizes that are larger than what is free.
     ///
     /// - Parameter free: bytes that nobody has taken, by the card's number.
