@@ -189,6 +189,32 @@ DEV int shuffle_xor(int x, int mask) {
 DEV float shuffle(float x, int lane) { return exchange_value("shuffle", x, (unsigned)lane); }
 DEV int shuffle(int x, int lane) { return exchange_value("shuffle", x, (unsigned)lane); }
 
+// The sums of 32 slots of floats, in the order in which lanes that differ in one bit after the other would add them.
+inline void sum_slots(unsigned char (*slots)[simt::warp::slot_bytes], unsigned byte_count) {
+    for (unsigned half = 16; half > 0; half /= 2) {
+        for (unsigned lane = 0; lane < half; ++lane) {
+            float *x = (float *)slots[lane];
+            const float *other = (const float *)slots[lane + half];
+            for (unsigned i = 0; i < byte_count / sizeof(float); ++i) x[i] += other[i];
+        }
+    }
+}
+
+inline void largest_of_slots(unsigned char (*slots)[simt::warp::slot_bytes], unsigned) {
+    float *largest = (float *)slots[0];
+    for (unsigned lane = 1; lane < 32; ++lane) *largest = fmaxf(*largest, *(const float *)slots[lane]);
+}
+
+template <int n> DEV void warp_sum(float (&x)[n]) {
+    static_assert(sizeof x <= simt::warp::slot_bytes);
+    std::memcpy(x, simt::exchange("warp_sum", x, sizeof x, sum_slots)[0], sizeof x);
+}
+
+DEV float warp_max(float x) {
+    std::memcpy(&x, simt::exchange("warp_max", &x, sizeof x, largest_of_slots)[0], sizeof x);
+    return x;
+}
+
 DEV void barrier() { simt::barrier(); }
 DEV void warp_barrier() { simt::exchange("warp_barrier", nullptr, 0); }
 DEV void set_flag(int *flag) { *flag = 1; }

@@ -139,13 +139,17 @@ void barrier() {
     wait_for(&b.generation);
 }
 
-const unsigned char (*exchange(const char *operation, const void *value, unsigned byte_count))[warp::slot_bytes] {
+const unsigned char (*exchange(
+    const char *operation, const void *value, unsigned byte_count, slot_reduction reduce))[warp::slot_bytes] {
     warp &w = *current_thread->its_warp;
-    if (w.arrived > 0 && std::strcmp(w.operation, operation) != 0) fail("lanes of a warp call different operations");
+    if (w.arrived > 0 && w.operation != operation && std::strcmp(w.operation, operation) != 0) {
+        fail("lanes of a warp call different operations");
+    }
     w.operation = operation;
     auto &slots = w.slots[w.generation & 1];
     std::memcpy(slots[current_thread->lane], value, byte_count);
     if (++w.arrived == 32) {
+        if (reduce) reduce(slots, byte_count);
         w.arrived = 0;
         ++w.generation;
     } else {

@@ -13,7 +13,7 @@ struct index3 {
 // A meeting of all 32 lanes. Two slots alternate: a lane may be one operation ahead, never two, so what a slow
 // lane still reads is not overwritten.
 struct warp {
-    static constexpr unsigned slot_bytes = 32;
+    static constexpr unsigned slot_bytes = 128;
     unsigned arrived = 0;
     unsigned generation = 0;
     const char *operation = nullptr;
@@ -65,8 +65,12 @@ constexpr unsigned static_shared_limit = 48 * 1024;
 // Every thread arrives before any goes on.
 void barrier();
 
+// What the last lane does with all slots before the others see them.
+using slot_reduction = void (*)(unsigned char (*slots)[warp::slot_bytes], unsigned byte_count);
+
 // Passes `value` to the other lanes; returns the 32 slots, valid until the lane's next operation but one.
-const unsigned char (*exchange(const char *operation, const void *value, unsigned byte_count))[warp::slot_bytes];
+const unsigned char (*exchange(
+    const char *operation, const void *value, unsigned byte_count, slot_reduction reduce = nullptr))[warp::slot_bytes];
 
 // The next static array of the block.
 void *static_shared(unsigned byte_count);

@@ -24,7 +24,7 @@ DEV void attend(
             for (int d = 0; d < dimension; ++d) score += dev::to_float(query[d]) * key(first + lane, d);
             score *= unit;
         }
-        float top = fmaxf(largest, warp_max(score)), factor = dev::exp(largest - top);
+        float top = fmaxf(largest, dev::warp_max(score)), factor = dev::exp(largest - top);
         float weight = dev::exp(score - top);
         largest = top;
         sum = sum * factor + warp_sum(weight);

@@ -1,4 +1,4 @@
-// Sums over a warp and a block, parameters of any type, activations: what most kernels share.
+// Sums over a block, parameters of any type, activations: what most kernels share.
 #pragma once
 #include "dev.cuh"
 
@@ -19,13 +19,9 @@ DEV void store_typed(void *values, int type, long long index, float x) {
 template <class T> DEV float rounded(float x) { return dev::to_float(dev::from_float<T>(x)); }
 
 DEV float warp_sum(float x) {
-    for (int mask = 16; mask > 0; mask >>= 1) x += dev::shuffle_xor(x, mask);
-    return x;
-}
-
-DEV float warp_max(float x) {
-    for (int mask = 16; mask > 0; mask >>= 1) x = fmaxf(x, dev::shuffle_xor(x, mask));
-    return x;
+    float sum[1] = {x};
+    dev::warp_sum(sum);
+    return sum[0];
 }
 
 // Sum over the block, for every thread; `partials` has room for 32 and may be used again after a barrier.

@@ -105,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(32) conform_lanes(const float *x, f
     y[lane] = dev::shuffle_xor(x[lane], 5);
     y[32 + lane] = dev::shuffle(x[lane], 11);
     y[64 + lane] = warp_sum(x[lane]);
-    y[96 + lane] = warp_max(x[lane]);
+    y[96 + lane] = dev::warp_max(x[lane]);
     whole[lane] = dev::shuffle_xor(lane * 3, 5);
     whole[32 + lane] = dev::shuffle(lane * 3, 11);
     if (lane % 10 == 9) dev::set_flag(flag);

@@ -215,6 +215,22 @@ DEV int shuffle_xor(int x, int mask) { return __shfl_xor_sync(0xffffffffu, x, ma
 DEV float shuffle(float x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 DEV int shuffle(int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 
+// Sums over the warp, each for every lane, in one order.
+template <int n> DEV void warp_sum(float (&x)[n]) {
+#pragma unroll
+    for (int i = 0; i < n; ++i) {
+#pragma unroll
+        for (int mask = 16; mask > 0; mask >>= 1) x[i] += shuffle_xor(x[i], mask);
+    }
+}
+
+// The largest of the warp, for every lane.
+DEV float warp_max(float x) {
+#pragma unroll
+    for (int mask = 16; mask > 0; mask >>= 1) x = fmaxf(x, shuffle_xor(x, mask));
+    return x;
+}
+
 // Every thread of the block arrives before any goes on.
 DEV void barrier() { __syncthreads(); }
 

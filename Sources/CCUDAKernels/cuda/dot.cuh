@@ -11,7 +11,7 @@ template <class T, class W, int rows, int outputs> struct dot_products {
     matrix weights;
     int inputs;
     int row[outputs];       // of the weights; all valid
-    float sums[rows][outputs];
+    float sums[rows * outputs];
     words4 next[outputs];   // the vectors that come next
     int vectors;            // whole vectors of a row; 0 where it must be read element by element
     bool one_scale;         // whether a vector's elements share a scale
@@ -28,7 +28,7 @@ template <class T, class W, int rows, int outputs> struct dot_products {
         for (int o = 0; o < outputs; ++o) {
             row[o] = chosen[o];
 #pragma unroll
-            for (int m = 0; m < rows; ++m) sums[m][o] = 0;
+            for (int m = 0; m < rows; ++m) sums[m * outputs + o] = 0;
         }
         load(threadIdx.x);
     }
@@ -53,13 +53,10 @@ template <class T, class W, int rows, int outputs> struct dot_products {
     // room for rows · outputs per warp.
     DEV_METHOD void finish(float *partials, float *totals) {
         int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, warps = blockDim.x >> 5;
+        dev::warp_sum(sums);
+        if (lane == 0) {
 #pragma unroll
-        for (int m = 0; m < rows; ++m) {
-#pragma unroll
-            for (int o = 0; o < outputs; ++o) {
-                float sum = warp_sum(sums[m][o]);
-                if (lane == 0) partials[warp * rows * outputs + m * outputs + o] = sum;
-            }
+            for (int i = 0; i < rows * outputs; ++i) partials[warp * rows * outputs + i] = sums[i];
         }
         dev::barrier();
         if (threadIdx.x < rows * outputs) {
@@ -98,11 +95,11 @@ private:
             load_activations(x + offset[m] + k, v);
 #pragma unroll
             for (int o = 0; o < outputs; ++o) {
-                float sum = F::scaled ? 0.0f : sums[m][o];
+                float sum = F::scaled ? 0.0f : sums[m * outputs + o];
 #pragma unroll
                 for (int i = 0; i < F::step; ++i) sum += w[o][i] * v[i];
-                if constexpr (F::scaled) sum = sums[m][o] + scale[o] * sum;
-                sums[m][o] = sum;
+                if constexpr (F::scaled) sum = sums[m * outputs + o] + scale[o] * sum;
+                sums[m * outputs + o] = sum;
             }
         }
     }
@@ -113,7 +110,7 @@ private:
             float w = F::element(weights.row(row[o]), k);
             if constexpr (F::scaled) w *= weights.scale(row[o], k);
 #pragma unroll
-            for (int m = 0; m < rows; ++m) sums[m][o] += w * dev::to_float(x[offset[m] + k]);
+            for (int m = 0; m < rows; ++m) sums[m * outputs + o] += w * dev::to_float(x[offset[m] + k]);
         }
     }
 };

@@ -49,7 +49,7 @@ DEV void rotate_and_append(
             turned_pair(from, i, c, s, pairs, a, b);
             largest = fmaxf(largest, fmaxf(fabsf(a), fabsf(b)));
         }
-        largest = warp_max(largest);
+        largest = dev::warp_max(largest);
         if (lane == 0) *(float *)(stored + dimension) = largest / 127.0f;
     }
     float factor = largest > 0 ? 127.0f / largest : 0.0f;

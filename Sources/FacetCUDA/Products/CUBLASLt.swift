@@ -68,6 +68,8 @@ public final class CUBLASLt {
     ///   - weight: `[outputs, inputs]`, dense.
     ///   - bias: `[outputs]`; exactly when the form has one.
     ///   - y: `[rows, outputs]`, dense.
+    ///
+    /// `x`, `weight` and `y` begin at multiples of 16 bytes, or of a row's.
     /// - Throws: `.unsupportedProduct`, `.libraryCallFailed`, `.contextLost`.
     public func multiply(
         _ form: ProductForm, x: DeviceAddress, weight: DeviceAddress, bias: DeviceAddress?, into y: DeviceAddress,

@@ -89,7 +89,8 @@ final class ProductPlan {
                 preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, $0.baseAddress, $0.count)
         }
         try CUBLASLt.check(api, status, "cublasLtMatmulPreferenceSetAttribute")
-        // A view of some rows begins at a multiple of the row's bytes, which may be less than an allocation's alignment.
+        // A view of some rows begins at a multiple of the row's bytes; whatever else shares an allocation with it lets it
+        // begin at a multiple of 16, which is all that the fastest kernels ask for.
         let rowBytes = form.inputs * form.operandType.byteCount
         let resultBytes = form.outputs * form.resultType.byteCount
         let alignments = [
@@ -99,7 +100,7 @@ final class ProductPlan {
             (CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, resultBytes),
         ]
         for (attribute, byteCount) in alignments {
-            let alignment = UInt32(min(256, byteCount & -byteCount))
+            let alignment = UInt32(min(16, byteCount & -byteCount))
             let status = withUnsafeBytes(of: alignment) {
                 api.pointee.matmulPreferenceSetAttribute(preference, attribute, $0.baseAddress, $0.count)
             }

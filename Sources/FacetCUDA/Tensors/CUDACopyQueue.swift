@@ -14,6 +14,11 @@ public final class CUDACopyQueue: CopyQueue {
         ring = try HostRing(context)
     }
 
+    deinit {
+        // Copies that are under way read the ring, which goes now. An error is nobody's any more.
+        try? stream.synchronize()
+    }
+
     public func upload(
         _ bytes: UnsafeRawBufferPointer, keeping owner: any AnyObject & Sendable, into tensor: Tensor
     ) throws(TensorError) {

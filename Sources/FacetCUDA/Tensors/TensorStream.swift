@@ -31,6 +31,11 @@ public final class TensorStream {
         ring = try HostRing(arena.context, slotCount: ringSlotCount, slotByteCount: ringSlotByteCount)
     }
 
+    deinit {
+        // What is enqueued reads and writes memory that goes now. An error is nobody's any more.
+        try? stream.synchronize()
+    }
+
     /// The card's name.
     public var device: DeviceID { context.device }
 
