@@ -87,7 +87,8 @@ struct ModelBenchmarkReport: Encodable {
         }
         let size = String(format: "%.2f GB", Double(weightBytes) / 1e9)
         let cards = (cards ?? []).map { $0.sentence + "\n" }.joined()
-        return "\(model), \(size) of weights, \(dtype)\n\(processor); \(threads) threads\n\(cards)\n\(table.text)"
+        let machine = threads > 0 ? "\(processor); \(threads) threads\n" : ""
+        return "\(model), \(size) of weights, \(dtype)\n\(machine)\(cards)\n\(table.text)"
             + comparisonText
     }
 
