@@ -82,7 +82,10 @@ public struct DeviceProfile: Sendable, Hashable {
     public var otherBytes: Int { max(0, totalBytes - freeBytes) }
 
     /// Bytes kept free.
-    public var margin: Int { marginBytes ?? max(256 << 20, totalBytes / 50) }
+    public var margin: Int { marginBytes ?? Self.ordinaryMargin(totalBytes) }
+
+    /// What is kept free of a memory of so many bytes when nobody says.
+    public static func ordinaryMargin(_ totalBytes: Int) -> Int { max(256 << 20, totalBytes / 50) }
 }
 
 /// How fast activations get from one device to another.

@@ -53,11 +53,32 @@ public struct KnownCard: Sendable, Hashable {
         return all.first { key($0.name) == wanted }
     }
 
+    /// The card that a driver's name means, such as `NVIDIA A100-SXM4-40GB`.
+    ///
+    /// The model's words in front decide, then the memory. A mobile or later form of a model counts as the model.
+    public static func like(driverName: String, memoryByteCount: Int) -> KnownCard? {
+        let wanted = words(driverName)
+        var best: [KnownCard] = []
+        var length = 0
+        for card in all {
+            let own = words(card.name).filter { !$0.hasSuffix("gb") }
+            guard own.count >= length, wanted.starts(with: own) else { continue }
+            if own.count > length { best = [] }
+            best.append(card)
+            length = own.count
+        }
+        return best.min { left, right in
+            abs(left.memory << 30 - memoryByteCount) < abs(right.memory << 30 - memoryByteCount)
+        }
+    }
+
     /// The name without brand, case, spaces and hyphens.
-    private static func key(_ name: String) -> String {
+    private static func key(_ name: String) -> String { words(name).joined() }
+
+    private static func words(_ name: String) -> [Substring] {
         let brands: Set<Substring> = ["nvidia", "geforce", "tesla"]
         let words = name.lowercased().split { $0 == " " || $0 == "-" || $0 == "_" }
-        return words.filter { !brands.contains($0) }.joined()
+        return words.filter { !brands.contains($0) }
     }
 
     /// A device of this kind with nominal rates.

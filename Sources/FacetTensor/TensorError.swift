@@ -29,7 +29,9 @@ extension TensorError: CustomStringConvertible {
             "\(device) has no \(byteCount) bytes left for '\(label)'; lower the context length or the batch size."
         case .indexOutOfRange(let operation, let argument, let index, let limit):
             "\(operation): '\(argument)' holds \(index), which is outside 0..<\(limit)."
-        case .deviceFailed(let device, let reason): "\(device) failed: \(reason); load the model again."
+        case .deviceFailed(let device, let reason):
+            // A reason may be a sentence of the layer below.
+            "\(device) failed: \(reason.hasSuffix(".") ? String(reason.dropLast()) : reason); load the model again."
         case .unsupportedInstructionSet(let requested, let best):
             "This processor has no '\(requested.rawValue)' instructions; the widest it has is '\(best.rawValue)'."
         }

@@ -1,11 +1,13 @@
+import FacetCUDA
 import FacetDoctor
+import FacetPlacement
 import FacetTensor
 import Foundation
 
 /// The composition root's choice of devices: the only place that knows which backends exist.
 enum Backends {
     /// What this build computes on.
-    static let names = ["cpu"]
+    static let names = ["cpu", "cuda"]
 
     /// Asks a driver's libraries about its cards.
     static let gpuProbe: (any GPUProbe)? = CUDAProbe()
@@ -21,20 +23,31 @@ enum Backends {
         return try CPUBackend(threadCount: threads, instructionSet: try forcedInstructionSet())
     }
 
-    /// Devices with these budgets, which share out the threads; the plain CPU backend for no budgets at all.
+    /// The devices of a choice, ready to compute; the plain CPU backend without one.
     ///
-    /// - Throws: `CommandError.invalidOption`, `TensorError`.
-    static func devices(_ budgets: [Int?]?, threads: Int?) throws -> [any Backend] {
-        guard let budgets else { return [try cpu(threads: threads)] }
+    /// The processor's parts share out the threads. Starting cards takes their memory and loads their kernels, which are
+    /// compiled the first time.
+    /// - Returns: the devices in the order of the choice, and how those that are cards compute.
+    /// - Throws: `CommandError`, `TensorError`.
+    static func start(
+        _ choice: DeviceChoice?, threads: Int?
+    ) throws -> (devices: [any Backend], cards: [CardReport]) {
+        guard let choice else { return ([try cpu(threads: threads)], []) }
         if let threads, !(1...1024).contains(threads) {
             throw CommandError.invalidOption(name: "--threads", expected: "1 to 1024", got: "\(threads)")
         }
         let instructionSet = try forcedInstructionSet()
-        let share = max(1, (threads ?? CPUFeatures.availableProcessorCount) / budgets.count)
-        return try budgets.enumerated().map { index, budget in
-            try CPUDevice(
-                index: index, threadCount: share, budgetByteCount: budget, instructionSet: instructionSet)
+        let listed = choice.devices.resolved.devices
+        let processorCount = listed.count { $0.kind == .processor }
+        let share = max(1, (threads ?? CPUFeatures.availableProcessorCount) / max(1, processorCount))
+        let cards = try StartedCards(choice)
+        var next = cards.backends[...]
+        let devices = try zip(listed, choice.budgets).map { device, budget -> any Backend in
+            guard device.kind == .processor else { return next.removeFirst() }
+            return try CPUDevice(
+                index: device.number, threadCount: share, budgetByteCount: budget, instructionSet: instructionSet)
         }
+        return (devices, cards.reports)
     }
 
     /// Threads that compute on all devices together.

@@ -72,19 +72,23 @@ struct ChatSession {
             case .line(let line):
                 let text = line.trimmingCharacters(in: .whitespaces)
                 if text == "/quit" || text == "/exit" { return }
-                await handle(text)
+                try await handle(text)
             }
         }
     }
 
     /// Does what a line says; errors are printed, and the conversation goes on.
-    private mutating func handle(_ line: String) async {
+    ///
+    /// - Throws: that a card is lost: nothing could be answered any more.
+    private mutating func handle(_ line: String) async throws {
         do {
             if line.hasPrefix("/") {
                 try command(line)
             } else if !line.isEmpty {
                 try await answer(line)
             }
+        } catch let error as EngineError where error.meansLostCard {
+            throw error
         } catch {
             Terminal.error.write("facet: \(error)\n")
         }

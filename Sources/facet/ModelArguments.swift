@@ -40,6 +40,7 @@ struct ModelArguments: ParsableArguments {
         let location: String
         let duration: Duration
         let plan: PlanReport?
+        let cards: [CardReport]
     }
 
     /// Loads the model, showing progress on a terminal.
@@ -50,29 +51,20 @@ struct ModelArguments: ParsableArguments {
         (options.dtype, options.quantization) = (types.activations, types.weights)
         options.contextTokens = context
         options.quantizesCache = try cache.quantizes()
-        let choice = try deviceChoice(files, options)
-        options.profilesMemory = choice.map { $0.isManual || $0.budgets.contains { $0 != nil } } ?? false
+        let choice = try device.choice(files, options)
+        options.profilesMemory = choice?.isTriedOut ?? false
+        if choice?.devices.machine != nil { progress.show("Starting the cards …") }
+        let (devices, cards) = try Backends.start(choice, threads: threads)
+        progress.clear()
+        for card in cards { Terminal.error.write("facet: \(card.sentence)\n") }
         let loader = ModelLoader(files, options: options)
-        let loaded = try loader.load(
-            onto: Backends.devices(choice?.budgets, threads: threads), placement: choice?.placement
-        ) { progress.show(Self.text($0)) }
+        let loaded = try loader.load(onto: devices, placement: choice?.placement) { progress.show(Self.text($0)) }
         progress.clear()
         if options.profilesMemory {
             for report in loaded.devices { Terminal.error.write("facet: \(report.sentence)\n") }
         }
         return Loaded(
-            model: loaded, location: files.location, duration: loaded.loadDuration, plan: choice?.report)
-    }
-
-    /// The plan for the devices that the options name; the checkpoint's headers are checked first, as without a plan.
-    private func deviceChoice(_ files: ModelFiles, _ options: EngineOptions) throws -> DeviceChoice? {
-        guard device.isGiven else { return nil }
-        _ = try files.checkpoint()
-        var configuration = try GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName))
-        if let choice = options.quantization { configuration = try configuration.quantized(choice) ?? configuration }
-        return try device.choice(
-            configuration, dtype: try options.activationDType(configuration),
-            limits: try options.modelLimits(configuration))
+            model: loaded, location: files.location, duration: loaded.loadDuration, plan: choice?.report, cards: cards)
     }
 
     private static func text(_ progress: LoadProgress) -> String {

@@ -54,7 +54,7 @@ struct RunCommand: AsyncParsableCommand {
                     completion, model: loaded.location, dtype: loaded.model.dtype.rawValue,
                     load: loaded.duration,
                     devices: await loaded.model.engine.deviceReports(), placement: loaded.model.placement,
-                    plan: loaded.plan,
+                    plan: loaded.plan, cards: loaded.cards,
                     warnings: prompt.warnings))
         } else {
             try StandardOutput.write("\n")

@@ -27,11 +27,12 @@ struct RunReport: Encodable {
     let devices: [DeviceUseReport]
     let placement: [String: String]
     let plan: PlanReport?
+    let cards: [CardReport]?
     let warnings: [String]
 
     init(
         _ completion: Completion, model: String, dtype: String, load: Duration, devices: [FacetEngine.DeviceReport],
-        placement: Placement, plan: PlanReport?, warnings: [PromptWarning]
+        placement: Placement, plan: PlanReport?, cards: [CardReport], warnings: [PromptWarning]
     ) {
         text = completion.text
         tokenIds = completion.tokenIDs
@@ -51,6 +52,7 @@ struct RunReport: Encodable {
         self.devices = devices.map { DeviceUseReport($0) }
         self.placement = PlacementReport.units(placement)
         self.plan = plan
+        self.cards = cards.isEmpty ? nil : cards
         self.warnings = warnings.map(\.description)
     }
 }

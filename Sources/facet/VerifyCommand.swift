@@ -49,6 +49,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let failed: Int
         let results: [Entry]
         let accuracies: [AccuracyReport]
+        let cards: [CardReport]?
     }
 
     private struct Entry: Encodable {
@@ -61,6 +62,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let quantizesCache = try cache.quantizes()
         var entries: [Entry] = []
         var accuracies: [AccuracyReport] = []
+        var cards: [CardReport] = []
         for path in paths {
             let found = try FixtureDiscovery(root: URL(fileURLWithPath: FilePath.expanded(path)))
             guard !found.isEmpty else { throw VerifyError.nothingFound(path: path) }
@@ -77,8 +79,10 @@ struct VerifyCommand: AsyncParsableCommand {
                     let recipe = try type.weights.flatMap { try cases.recipe.quantized($0) } ?? cases.recipe
                     var limits = ModelLimits(configuration: cases.recipe)
                     limits.quantizesCache = quantizesCache
-                    let choice = try device.choice(recipe, dtype: dtype, limits: limits)
-                    let backends = try Backends.devices(choice?.budgets, threads: threads)
+                    let sizes = ModelSizes(configuration: recipe, dtype: dtype, limits: limits)
+                    let choice = try device.choice { sizes }
+                    let (backends, started) = try Backends.start(choice, threads: threads)
+                    tell(started, &cards)
                     let placement = choice?.placement ?? .single(cases.recipe)
                     entries += try cases.run(
                         dtype: dtype, on: backends, placement: placement,
@@ -89,26 +93,42 @@ struct VerifyCommand: AsyncParsableCommand {
             }
             for folder in found.accuracies {
                 let cases = try AccuracyCases(directory: folder)
-                for type in types { accuracies.append(try await score(cases, type)) }
+                for type in types { accuracies.append(try await score(cases, type, &cards)) }
             }
         }
-        try report(entries, accuracies)
+        try report(entries, accuracies, cards)
     }
 
-    private func score(_ cases: AccuracyCases, _ type: TypeOption) async throws -> AccuracyReport {
+    /// Says how cards compute, once for each type of arithmetic: every case starts them anew.
+    private func tell(_ started: [CardReport], _ cards: inout [CardReport]) {
+        for card in started
+        where !cards.contains(where: { ($0.device, $0.arithmetic) == (card.device, card.arithmetic) }) {
+            cards.append(card)
+            Terminal.error.write("facet: \(card.sentence)\n")
+        }
+    }
+
+    private func score(
+        _ cases: AccuracyCases, _ type: TypeOption, _ cards: inout [CardReport]
+    ) async throws -> AccuracyReport {
         var options = EngineOptions()
         (options.dtype, options.quantization) = (type.activations, type.weights)
         options.quantizesCache = try cache.quantizes()
-        let loader = ModelLoader(ModelFolder.files(model), options: options)
-        let name = type.name ?? "auto"
-        return try await cases.run(try loader.load(onto: Backends.cpu(threads: threads)), dtype: name)
+        let files = ModelFolder.files(model)
+        let choice = try device.choice(files, options)
+        let (devices, started) = try Backends.start(choice, threads: threads)
+        tell(started, &cards)
+        let loaded = try ModelLoader(files, options: options).load(onto: devices, placement: choice?.placement)
+        return try await cases.run(loaded, dtype: type.name ?? "auto")
     }
 
-    private func report(_ entries: [Entry], _ accuracies: [AccuracyReport]) throws {
+    private func report(_ entries: [Entry], _ accuracies: [AccuracyReport], _ cards: [CardReport]) throws {
         let failed = entries.count { !$0.result.passed }
         if json {
             try JSONOutput.print(
-                Report(passed: entries.count - failed, failed: failed, results: entries, accuracies: accuracies))
+                Report(
+                    passed: entries.count - failed, failed: failed, results: entries, accuracies: accuracies,
+                    cards: cards.isEmpty ? nil : cards))
         } else {
             for report in accuracies { try StandardOutput.write(text(report)) }
             guard !entries.isEmpty else { return }

@@ -55,6 +55,7 @@ struct DeviceOptionTests {
             ("MIG-GPU-89/1/2", [Device(.named("mig-gpu-89/1/2"))]),
             ("0000:65:00.0,cuda:1", [Device(.named("0000:65:00.0")), Device(.card(1))]),
             ("cuda,cpu", [Device(.allCards), Device(.cpu(0))]),
+            ("cuda:0=2GiB,0=3GiB", [Device(.card(0), byteCount: 2 << 30), Device(.card(0), byteCount: 3 << 30)]),
         ]
         for (text, expected) in cases { #expect(try DeviceSpec(parsing: text).devices == expected, "\(text)") }
     }
@@ -64,7 +65,8 @@ struct DeviceOptionTests {
         arguments: [
             ("", "not understood"), ("cpu,", "not understood"), ("gpu", "nearest is 'cpu'"), ("cuda:", "'cuda:'"),
             ("cuda:-1", "not understood"), ("cpu:0", "count from 1"), ("cpu:300", "below 256"), ("cpu,cpu", "again"),
-            ("cuda:0,0", "again"), ("cuda,cuda:1", "again"), ("cuda:1,cuda", "again"), ("cpu:4,1", "cuda:1"),
+            ("cuda:0,0", "again"), ("cuda:0=2GiB,0", "again"), ("cuda:0,0=2GiB", "again"), ("cuda,cuda:1", "again"),
+            ("cuda:1,cuda", "again"), ("cpu:4,1", "cuda:1"),
             ("cpu:4=2GiB", "cpu:0=SIZE"), ("cpu:1=1GiB,cpu:0=1GiB", "count from 0"), ("cuda:0=", "size such as"),
             ("cdua:0", "nearest is 'cuda:0'"), ("cuda:99999999999999999999", "below 256"),
         ])

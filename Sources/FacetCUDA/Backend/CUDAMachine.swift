@@ -4,7 +4,7 @@ import FacetTensor
 ///
 /// Contexts come first, since they take memory that no plan can know: what is free afterwards is what can be planned
 /// with. Then `start` takes each device's memory, all of it at once, and makes the backends.
-public final class CUDAMachine {
+public final class CUDAMachine: Sendable {
     /// The driver.
     public let driver: CUDADriver
 
@@ -17,12 +17,18 @@ public final class CUDAMachine {
     ///
     /// - Parameter cards: which card each device is, by the driver's numbers. A card may stand there several times: then
     ///   it is several devices, each with its own memory and queue.
+    /// - Parameter numbers: what the devices are called by; nil to count them from 0.
     /// - Throws: `.libraryMissing`, `.noDevice`, `.noSuchDevice`, `.callFailed`.
-    public init(_ search: LibrarySearch = LibrarySearch(), cards: [Int]) throws(CUDAError) {
+    /// - Precondition: the numbers differ, and there are as many as cards.
+    public init(
+        _ search: LibrarySearch = LibrarySearch(), cards: [Int], numbers: [Int]? = nil
+    ) throws(CUDAError) {
         let driver = try CUDADriver(search)
+        let numbers = numbers ?? Array(cards.indices)
+        precondition(Set(numbers).count == cards.count, "every device has a number of its own")
         var contexts: [CUDAContext] = []
-        for (index, card) in cards.enumerated() {
-            contexts.append(try CUDAContext(driver, index: card, as: DeviceID(.cuda, index)))
+        for (number, card) in zip(numbers, cards) {
+            contexts.append(try CUDAContext(driver, index: card, as: DeviceID(.cuda, number)))
         }
         self.driver = driver
         self.contexts = contexts
@@ -66,7 +72,8 @@ public final class CUDAMachine {
         for arena in arenas {
             let table = try KernelTable(
                 EngineKernels.entries(for: arena.context.info.capability), from: store, on: arena.context)
-            devices.append(try backend(arena, table, options), table)
+            let (backend, products) = try backend(arena, table, options)
+            devices.append(backend, table, products)
         }
         devices.connect(network)
         return devices
@@ -74,13 +81,23 @@ public final class CUDAMachine {
 
     private func backend(
         _ arena: DeviceArena, _ table: KernelTable, _ options: Options
-    ) throws(CUDAError) -> CUDABackend {
+    ) throws(CUDAError) -> (CUDABackend, ProductSource) {
         do throws(CUDAError) {
-            return try CUDABackend(arena, table, cublasLt: options.usesLibrary ? search : nil)
-        } catch .libraryMissing {
-            return try CUDABackend(arena, table, cublasLt: nil)
+            let backend = try CUDABackend(arena, table, cublasLt: options.usesLibrary ? search : nil)
+            guard let library = backend.library else { return (backend, .kernels(reason: "cuBLASLt is switched off")) }
+            return (backend, .library(version: library.version, path: library.path))
+        } catch .libraryMissing(_, _, let reason, _) {
+            return (try CUDABackend(arena, table, cublasLt: nil), .kernels(reason: reason))
         }
     }
+}
+
+/// What computes large products of floating-point numbers on a card.
+public enum ProductSource: Sendable, Hashable {
+    /// cuBLASLt, of this version (130002 for 13.0.2), from this file.
+    case library(version: Int, path: String)
+    /// Kernels of this package, and why not the library.
+    case kernels(reason: String)
 }
 
 /// Devices that were started together, and how they work.
@@ -91,11 +108,15 @@ public struct CUDADevices {
     /// Where the code of each device's kernels came from, by source.
     public private(set) var kernelOrigins: [[String: KernelStore.Origin]] = []
 
+    /// What computes large products on each device.
+    public private(set) var products: [ProductSource] = []
+
     /// How bytes go from one device to another; nil from a device to itself.
     public private(set) var routes: [[PeerRoute?]] = []
 
-    fileprivate mutating func append(_ backend: CUDABackend, _ table: KernelTable) {
+    fileprivate mutating func append(_ backend: CUDABackend, _ table: KernelTable, _ source: ProductSource) {
         backends.append(backend)
+        products.append(source)
         kernelOrigins.append(table.origins)
     }
 

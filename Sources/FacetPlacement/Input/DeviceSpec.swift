@@ -3,6 +3,7 @@
 /// `cpu` is the processor as one device, `cpu:4` divides it into four, `cpu:0=2GiB,cpu:1=1GiB` gives each a memory of
 /// its own. `cuda` is every visible card, `cuda:0,1` two of them, `cuda:0=20GiB` one with a cap; a card may also be
 /// named by its UUID (`GPU-8932f937`, or as much as is unique), its MIG name or its PCI id (`0000:65:00.0`).
+/// `cuda:0=2GiB,cuda:0=3GiB` divides a card into two logical devices: then each of them has a size.
 public struct DeviceSpec: Sendable, Hashable {
     /// One entry of the list, with divisions and continuations written out.
     public struct Device: Sendable, Hashable {
@@ -50,10 +51,11 @@ public struct DeviceSpec: Sendable, Hashable {
             var byteCount: Int?
             if let value { byteCount = try ByteSize.parse(value, input: input, entry: entry) }
             for identity in try identities(name, entry, hasSize: byteCount != nil) {
-                if let first = devices.firstIndex(where: { $0.identity == identity }) {
+                let device = Device(identity, byteCount: byteCount)
+                if let first = devices.firstIndex(where: { $0.identity == identity && !$0.isPart(beside: device) }) {
                     throw .duplicate(input: input, entry: entry, first: entries[first])
                 }
-                devices.append(Device(identity, byteCount: byteCount))
+                devices.append(device)
                 entries.append(entry)
             }
             guard devices.count <= Self.deviceLimit else {
@@ -138,5 +140,29 @@ public struct DeviceSpec: Sendable, Hashable {
         let fields = halves[0].split(separator: ":", omittingEmptySubsequences: false) + [halves[1]]
         return (3...4).contains(fields.count)
             && fields.allSatisfy { !$0.isEmpty && $0.utf8.count <= 8 && $0.allSatisfy(\.isHexDigit) }
+    }
+}
+
+extension DeviceSpec.Device {
+    /// Whether two entries may name one card: as parts of it, which have sizes.
+    func isPart(beside other: Self) -> Bool {
+        switch identity {
+        case .card, .named: byteCount != nil && other.byteCount != nil
+        case .cpu, .allCards: false
+        }
+    }
+}
+
+extension DeviceSpec.Device: CustomStringConvertible {
+    /// As a list would name it.
+    public var description: String {
+        let name =
+            switch identity {
+            case .cpu(let index): "cpu:\(index)"
+            case .allCards: "cuda"
+            case .card(let index): "cuda:\(index)"
+            case .named(let name): name
+            }
+        return name + (byteCount.map { "=" + ByteSize.exactText($0) } ?? "")
     }
 }

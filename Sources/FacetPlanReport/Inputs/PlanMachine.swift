@@ -168,8 +168,8 @@ public struct PlanMachine: Sendable {
     }
 
     /// Rates of a card that is not in the table: those of an ordinary card of today.
-    private static let ordinaryTeraflops = 50.0
-    private static let ordinaryBandwidth = 500.0
+    static let ordinaryTeraflops = 50.0
+    static let ordinaryBandwidth = 500.0
 
     /// Rates of a host whose processor is not at hand: those of an ordinary desktop.
     private static let ordinaryHostTeraflops = 1.0

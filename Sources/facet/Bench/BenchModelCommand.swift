@@ -62,9 +62,13 @@ struct BenchModelCommand: AsyncParsableCommand {
         let configuration = try types.weights.flatMap { try original.quantized($0) } ?? original
         let dtype = types.activations ?? configuration.publishedDType
         let sizes = try modelLimits(configuration)
-        let choice = try model.device.choice(configuration, dtype: dtype, limits: sizes)
-        let devices = try Backends.devices(choice?.budgets, threads: model.threads)
+        let choice = try model.device.choice {
+            ModelSizes(configuration: configuration, dtype: dtype, limits: sizes)
+        }
         let progress = ProgressLine()
+        if choice?.devices.machine != nil { progress.show("Starting the cards …") }
+        let (devices, cards) = try Backends.start(choice, threads: model.threads)
+        progress.clear()
         progress.show("Loading …")
         let stored: any WeightSource =
             isRandom ? try RandomWeights(original) : try ModelFolder.files(model.model).checkpoint()
@@ -101,7 +105,8 @@ struct BenchModelCommand: AsyncParsableCommand {
             model: name(configuration) ?? source.location,
             processor: CPUFeatures().modelName, threads: threads, dtype: types.name ?? dtype.rawValue,
             weightByteCount: source.byteCount, promptTokens: promptTokens, newTokens: newTokens, requests: requests,
-            peakMemoryByteCount: peakMemory, devices: choice == nil ? [] : benchmark.runner.deviceReports(), benchmark)
+            peakMemoryByteCount: peakMemory, devices: choice == nil ? [] : benchmark.runner.deviceReports(),
+            cards: cards, benchmark)
         report.figures = work.figures(benchmark, promptTokens: promptTokens, newTokens: newTokens, requests: requests)
         report.comparison = peers.map { SpeedComparison(ours: report.figures, peers: $0) }
         if json { try JSONOutput.print(report) } else { try StandardOutput.write(report.text) }

@@ -38,6 +38,7 @@ struct ModelBenchmarkReport: Encodable {
     let togetherTokensPerSecond: Figure?
     let peakMemoryBytes: Int?
     let devices: [DeviceUseReport]
+    let cards: [CardReport]?
 
     /// The same speeds in the form of the peers' files, with limits where they were measured.
     var figures: [SpeedFigure] = []
@@ -45,7 +46,8 @@ struct ModelBenchmarkReport: Encodable {
 
     init(
         model: String, processor: String, threads: Int, dtype: String, weightByteCount: Int, promptTokens: Int,
-        newTokens: Int, requests: Int, peakMemoryByteCount: Int?, devices: [DeviceReport], _ benchmark: ModelBenchmark
+        newTokens: Int, requests: Int, peakMemoryByteCount: Int?, devices: [DeviceReport],
+        cards: [CardReport], _ benchmark: ModelBenchmark
     ) {
         self.model = model
         self.processor = processor
@@ -67,6 +69,7 @@ struct ModelBenchmarkReport: Encodable {
             ? nil : Figure(benchmark.togetherSeconds) { Double(requests * (promptTokens + newTokens)) / $0 }
         peakMemoryBytes = peakMemoryByteCount
         self.devices = devices.map { DeviceUseReport($0) }
+        self.cards = cards.isEmpty ? nil : cards
     }
 
     /// The report as lines for people.
@@ -83,7 +86,9 @@ struct ModelBenchmarkReport: Encodable {
             table.append(["\(requests) requests together", togetherTokensPerSecond.text("tokens/s, read and written")])
         }
         let size = String(format: "%.2f GB", Double(weightBytes) / 1e9)
-        return "\(model), \(size) of weights, \(dtype)\n\(processor); \(threads) threads\n\n\(table.text)"
+        let cards = (cards ?? []).map { $0.sentence + "\n" }.joined()
+        let machine = threads > 0 ? "\(processor); \(threads) threads\n" : ""
+        return "\(model), \(size) of weights, \(dtype)\n\(machine)\(cards)\n\(table.text)"
             + comparisonText
     }
 

@@ -9,7 +9,9 @@ import FacetTensor
 struct DeviceArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Devices that share out the model: cpu, cpu:4, or cpu:0=2GiB,cpu:1=1GiB.", valueName: "list"))
+            "Devices that share out the model: cuda, cuda:0,1, cuda:0=20GiB, a UUID, cpu, cpu:4, or a mix; "
+                + "without it the fewest cards that hold it, or the processor where there is no card.",
+            valueName: "list"))
     var devices: String?
 
     @Option(
@@ -31,63 +33,84 @@ struct DeviceArguments: ParsableArguments {
     /// Whether any option asks for devices.
     var isGiven: Bool { devices != nil || deviceMap != nil || maxMemory != nil || optimize != nil }
 
-    /// The devices and the plan for them; nil when no option asks for any.
+    /// The devices and the plan for them; nil for the processor as a whole, when nothing asks for devices and there is no
+    /// card.
     ///
+    /// Listed devices are all used. Without a list it is the fewest cards that hold the model.
+    /// - Parameter sizes: reads what the plan is about, if there is one.
     /// - Throws: `PlacementInputError`, `CommandError`; `PlacementError` when the model does not fit.
-    func choice(_ configuration: GLM4VConfiguration, dtype: DType, limits: ModelLimits) throws -> DeviceChoice? {
-        guard isGiven else { return nil }
-        let objective: Objective = try optimize.map { try NamedChoice.value($0, option: "--optimize") } ?? .balanced
+    func choice(_ sizes: () throws -> ModelSizes) throws -> DeviceChoice? {
+        let automatic = try devices == nil ? AutomaticDevices() : nil
+        guard isGiven || automatic?.list != nil else { return nil }
+        let question = try question(sizes)
+        guard let automatic, let list = automatic.list else {
+            let listed = try resolved()
+            let usesAll = question.objective != .fewest
+            return try question.choice(
+                try OpenDevices(listed, caps: try caps(listed)), usesAll: usesAll, deviceMap: deviceMap)
+        }
+        do {
+            let choice = try question.choice(
+                try OpenDevices(list, caps: try caps(list)), usesAll: false, deviceMap: deviceMap)
+            automatic.announce(choice)
+            return choice
+        } catch let error as PlacementError {
+            throw CommandError.refused(
+                "\(error) These are the cards that are usable (\(list.devices.map(\.name).joined(separator: ", "))); "
+                    + "--devices cpu computes on the processor instead.")
+        }
+    }
+
+    /// The plan for a checkpoint; its headers are checked first, as without a plan.
+    ///
+    /// - Throws: as `choice`, and what is wrong with the checkpoint.
+    func choice(_ files: ModelFiles, _ options: EngineOptions) throws -> DeviceChoice? {
+        try choice {
+            _ = try files.checkpoint()
+            var configuration = try GLM4VConfiguration(parsing: files.bytes(of: GLM4VConfiguration.fileName))
+            if let choice = options.quantization {
+                configuration = try configuration.quantized(choice) ?? configuration
+            }
+            return ModelSizes(
+                configuration: configuration, dtype: try options.activationDType(configuration),
+                limits: try options.modelLimits(configuration))
+        }
+    }
+
+    private func question(_ sizes: () throws -> ModelSizes) throws -> DeviceQuestion {
+        let wanted: Objective? = try optimize.map { try NamedChoice.value($0, option: "--optimize") }
         guard deviceMap == nil || optimize == nil else {
             throw CommandError.invalidOption(name: "--optimize", expected: "left out beside --device-map", got: "there")
         }
-        let budgets = try self.budgets()
-        let unitCount = configuration.vision.layerCount + 2 + configuration.layerCount + 3
-        guard budgets.count <= unitCount else {
-            throw CommandError.invalidOption(
-                name: "--devices", expected: "at most \(unitCount) devices, one for each unit of this model",
-                got: "\(budgets.count)")
-        }
-        let modules = try ModelInventory(configuration).moduleNames
-        let machine = PlanMachine.processors(budgets: budgets, availableByteCount: Self.availableByteCount)
-        var request = PlanRequest(
-            model: try configuration.modelDescription(), precision: try configuration.storedPrecision(),
-            workload: Self.workload(configuration, limits), machine: machine.machine, objective: objective,
-            memory: EngineMemory(configuration, dtype: dtype, limits: limits))
-        // A list of devices is a contract: every one is used, unless as few as possible are wanted.
-        if objective != .fewest { request.requiredDevices = Set(budgets.indices) }
-        return try DeviceChoice(request, machine, budgets: budgets, modules: modules, deviceMap: deviceMap)
+        return DeviceQuestion(sizes: try sizes(), objective: wanted ?? (isGiven ? .balanced : .fewest))
     }
 
-    /// What each device may hold.
-    private func budgets() throws -> [Int?] {
+    /// The devices of the list, each found.
+    private func resolved() throws -> ResolvedDevices {
         let list = try DeviceSpec(parsing: devices ?? "cpu")
-        let caps = try maxMemory.map { try MaxMemory(parsing: $0) } ?? MaxMemory()
-        try caps.check(deviceCount: list.devices.count)
-        guard list.devices.count <= Self.deviceLimit else {
-            throw CommandError.invalidOption(
-                name: "--devices", expected: "at most \(Self.deviceLimit) devices", got: "\(list.devices.count)")
+        let asksCards = list.devices.contains { device in
+            if case .cpu = device.identity { false } else { true }
         }
-        return try list.devices.enumerated().map { index, device in
-            guard case .cpu = device.identity else {
-                throw CommandError.invalidOption(
-                    name: "--devices", expected: "made of cpu devices: this version computes on the processor only",
-                    got: "'\(devices ?? "")'")
-            }
-            return [device.byteCount, caps.limit(device: index)].compactMap(\.self).min()
+        guard asksCards else { return try ResolvedDevices(list, cards: []) }
+        let visible: VisibleCards
+        do { visible = try VisibleCards() } catch {
+            throw CommandError.cards(error, asked: "--devices \(devices ?? "cuda")")
+        }
+        do { return try ResolvedDevices(list, cards: visible.cards) } catch {
+            guard let explanation = VisibleCards.explanation() else { throw error }
+            throw CommandError.refused("\(error) (\(explanation).)")
         }
     }
 
-    private static let deviceLimit = Planner.deviceLimit
-
-    private static var availableByteCount: Int { SystemMemory.availableByteCount() ?? 1 << 40 }
-
-    /// One conversation about one picture; the memory model takes the sizes from the engine's own limits.
-    private static func workload(_ configuration: GLM4VConfiguration, _ limits: ModelLimits) -> Workload {
-        let most = configuration.positionLimit + configuration.patchRowCount
-        let text = max(0, min(limits.slotCount, most) - configuration.imageRowCount)
-        return Workload(
-            sequences: limits.maxSequences, textTokens: text, newTokens: 0, prefillChunk: limits.maxRows,
-            visionTileRows: limits.visionTileRows, cachePrecision: limits.quantizesCache ? .int8 : .bfloat16,
-            pageSize: limits.pageSize)
+    /// The caps of `--max-memory`, by place in the list of devices.
+    private func caps(_ resolved: ResolvedDevices) throws -> MaxMemory {
+        guard resolved.devices.count <= Planner.deviceLimit else {
+            throw CommandError.invalidOption(
+                name: "--devices", expected: "at most \(Planner.deviceLimit) devices",
+                got: "\(resolved.devices.count)")
+        }
+        let caps = try maxMemory.map { try MaxMemory(parsing: $0) } ?? MaxMemory()
+        try caps.check(deviceCount: resolved.devices.count)
+        return caps
     }
 }

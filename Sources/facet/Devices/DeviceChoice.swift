@@ -1,13 +1,17 @@
 import FacetPlacement
 import FacetPlanReport
+import FacetTensor
 
 /// The devices of a run, and the plan of what each holds.
 struct DeviceChoice {
-    /// Budget of each device in bytes; nil for no limit.
-    let budgets: [Int?]
+    /// The devices, open.
+    let devices: OpenDevices
 
     /// What goes where.
     let plan: Plan
+
+    /// Type of the activations.
+    let dtype: DType
 
     /// Whether a person's map says so, which is then tried out before the first question.
     let isManual: Bool
@@ -20,16 +24,21 @@ struct DeviceChoice {
     /// - Parameter deviceMap: the map's file; nil to plan.
     /// - Throws: `PlacementError` when nothing fits, `CommandError.refused` when the map does not.
     init(
-        _ request: PlanRequest, _ machine: PlanMachine, budgets: [Int?], modules: ModuleNames, deviceMap: String?
+        _ request: PlanRequest, _ machine: PlanMachine, devices: OpenDevices, dtype: DType, modules: ModuleNames,
+        deviceMap: String?
     ) throws {
         let placement = try deviceMap.map { path in
             try DeviceMapFile.read(try InputFile.bytes(path), input: path)
                 .placement(modules, devices: machine.names, input: path)
         }
-        let question = try PlanChoice(request, .auto, places: [], permissions: [], isManual: placement != nil)
+        // A processor that is in the list computes, beside cards too.
+        let question = try PlanChoice(
+            request, .auto, places: [], permissions: devices.resolved.isMixed ? [.cpu] : [],
+            isManual: placement != nil)
         plan = try question.plan(placement)
         if let deviceMap { try question.check(plan, names: machine.names, map: deviceMap) }
-        self.budgets = budgets
+        self.devices = devices
+        self.dtype = dtype
         isManual = placement != nil
         var report = PlanReport(
             plan,
@@ -41,4 +50,24 @@ struct DeviceChoice {
 
     /// Where each unit goes.
     var placement: Placement { plan.placement }
+
+    /// Whether the largest step is tried before the first question.
+    ///
+    /// A person's map and budgets of parts of the processor are; a card's memory is taken before anything is loaded.
+    var isTriedOut: Bool {
+        isManual || devices.resolved.devices.contains { $0.kind == .processor && $0.byteCount != nil }
+    }
+
+    /// Bytes that tensors may take of each device; nil for no limit.
+    ///
+    /// A size is kept to the byte. Of a card without one the plan's need is taken and a fiftieth more, as far as the card
+    /// has it, so that the rest is left to other programs.
+    var budgets: [Int?] {
+        zip(devices.resolved.devices, plan.devices).map { device, plan in
+            guard device.card != nil else { return device.byteCount }
+            if let size = device.byteCount { return size - plan.terms.context }
+            let need = plan.terms.allocated - plan.terms.context
+            return need + min(max(0, plan.headroom), need / 50)
+        }
+    }
 }

@@ -1,0 +1,56 @@
+import FacetCUDA
+import FacetEngine
+import FacetPlacement
+import FacetPlanReport
+import FacetTensor
+
+/// The devices of a run before anything is loaded onto them: the cards' contexts are open, their memory is not taken.
+struct OpenDevices {
+    /// What the list of devices stands for on this machine.
+    let resolved: ResolvedDevices
+
+    /// The cards; nil for processors only.
+    let machine: CUDAMachine?
+
+    /// Bytes that nobody has taken of each device that is a card, in order.
+    private let free: [Int]
+
+    /// Opens the cards of a list, and compares its sizes with what is free.
+    ///
+    /// - Parameter caps: most bytes of each device; more than there is caps nothing.
+    /// - Throws: `CommandError.refused` for a card that cannot be opened, `PlacementInputError` for a size beyond what
+    ///   is free.
+    init(_ resolved: ResolvedDevices, caps: MaxMemory = MaxMemory()) throws {
+        guard !resolved.cards.isEmpty else {
+            self.resolved = resolved.capped { caps.limit(device: $0) }
+            (machine, free) = (nil, [])
+            return
+        }
+        do {
+            let numbers = resolved.devices.filter { $0.card != nil }.map(\.number)
+            let machine = try CUDAMachine(cards: resolved.cards, numbers: numbers)
+            free = try machine.contexts.map { try $0.memory().free }
+            self.machine = machine
+        } catch { throw CommandError.cards(error, asked: "--devices") }
+        try resolved.check(free: Dictionary(zip(resolved.cards, free)) { min($0, $1) })
+        var usable: [Int: Int] = [:]
+        let places = resolved.devices.indices.filter { resolved.devices[$0].card != nil }
+        for (place, (context, free)) in zip(places, zip(machine?.contexts ?? [], free)) {
+            usable[place] = free - DeviceProfile.ordinaryMargin(context.info.memoryByteCount)
+        }
+        self.resolved = resolved.capped { place in
+            caps.limit(device: place).flatMap { $0 < usable[place] ?? .max ? $0 : nil }
+        }
+    }
+
+    /// The devices as the planner takes them.
+    func planMachine(hostByteCount: Int) -> PlanMachine {
+        let contexts = machine?.contexts ?? []
+        let cards = zip(contexts, free).map { context, free in
+            PlanMachine.OpenCard(
+                name: context.info.name, totalByteCount: context.info.memoryByteCount, freeByteCount: free,
+                reserveByteCount: CUDAMachine.reserveByteCount(context.info))
+        }
+        return PlanMachine(resolved, cards: cards, hostByteCount: hostByteCount)
+    }
+}
