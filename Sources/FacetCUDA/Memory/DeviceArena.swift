@@ -19,6 +19,7 @@ public final class DeviceArena: Sendable {
 
     private let map: Mutex<ArenaMap>
     private let returns = Atomic<Int>(0)
+    private let readers = Mutex<[CUDAContext]>([])
 
     /// Takes memory from the card.
     ///
@@ -44,7 +45,11 @@ public final class DeviceArena: Sendable {
         self.map = Mutex(map)
     }
 
-    deinit { context.release { $0.pointee.memFree(base.value) } }
+    /// Waits for the cards: after an error, nobody else has waited for what still uses the memory.
+    deinit {
+        for user in readers.withLock({ $0 }) + [context] { user.release { $0.pointee.ctxSynchronize() } }
+        context.release { $0.pointee.memFree(base.value) }
+    }
 
     /// What a part of so many bytes takes of the budget.
     public static func roundedByteCount(_ byteCount: Int) -> Int { ArenaMap.rounded(byteCount) }
@@ -70,6 +75,9 @@ public final class DeviceArena: Sendable {
         }
         return DeviceBuffer(self, part: part, byteCount: byteCount)
     }
+
+    /// Says that another card copies from this one's memory by itself.
+    func addReader(_ context: CUDAContext) { readers.withLock { $0.append(context) } }
 
     /// How often a part has come back: while this does not change, what is given away has never been used before.
     var returnCount: Int { returns.load(ordering: .acquiring) }
