@@ -15,6 +15,15 @@ extension PlanMachine {
         /// Bytes that its backend takes beside the tensors.
         public var reserveByteCount: Int
 
+        /// What was measured of it; nil to go by its name.
+        public var rates: DeviceRates?
+
+        /// The way from the host to it, if that was measured.
+        public var hostLink: LinkProfile?
+
+        /// The ways to other cards of the list, by their places among the cards, as far as they were measured.
+        public var links: [Int: LinkProfile] = [:]
+
         /// Describes a card.
         public init(name: String, totalByteCount: Int, freeByteCount: Int, reserveByteCount: Int) {
             self.name = name
@@ -48,17 +57,35 @@ extension PlanMachine {
             case .card: Self.profile(rest.removeFirst(), size: device.byteCount)
             }
         }
+        var machine = Machine(
+            name: "this machine", devices: devices, links: Self.links(resolved, cards), hostFreeBytes: hostByteCount)
+        // Streamed units come at the rate of the slowest way.
+        if let slowest = cards.compactMap(\.hostLink).min(by: { $0.bandwidth < $1.bandwidth }) {
+            machine.hostLink = slowest
+        }
+        let areMeasured = cards.allSatisfy { $0.rates != nil }
         self.init(
-            Machine(name: "this machine", devices: devices, hostFreeBytes: hostByteCount),
-            names: resolved.devices.map(\.name), notes: ["times are predicted from cards' nominal rates"])
+            machine, names: resolved.devices.map(\.name),
+            notes: ["times are predicted from cards' \(areMeasured ? "measured" : "nominal") rates"])
         if resolved.dividesCards {
             notes.append("a card is divided into logical devices, which share its speed: for tests, not for use")
         }
     }
 
+    private static func links(_ resolved: ResolvedDevices, _ cards: [OpenCard]) -> [DevicePair: LinkProfile] {
+        let places = resolved.devices.indices.filter { resolved.devices[$0].kind == .card }
+        var links: [DevicePair: LinkProfile] = [:]
+        for (source, card) in zip(places, cards) {
+            for (target, link) in card.links where places.indices.contains(target) {
+                links[DevicePair(from: source, to: places[target])] = link
+            }
+        }
+        return links
+    }
+
     private static func profile(_ card: OpenCard, size: Int?) -> DeviceProfile {
         let known = KnownCard.like(driverName: card.name, memoryByteCount: card.totalByteCount)
-        let rates = DeviceRates(
+        let rates = card.rates ?? DeviceRates(
             flops: (known?.teraflops ?? ordinaryTeraflops) * 1e12,
             bandwidth: (known?.gigabytesPerSecond ?? ordinaryBandwidth) * 1e9)
         return DeviceProfile(

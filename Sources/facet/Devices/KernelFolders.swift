@@ -1,7 +1,7 @@
 import FacetCUDA
 import Foundation
 
-/// Where the kernels of cards are found and kept.
+/// Where the kernels of cards are found and kept, and what was measured of cards.
 enum KernelFolders {
     /// The program's own folder, where a release carries them.
     static var release: String {
@@ -13,9 +13,18 @@ enum KernelFolders {
     /// - Parameter environment: the process's variables.
     /// - Returns: nil where neither is known: then nothing is kept.
     static func cache(_ environment: [String: String] = ProcessInfo.processInfo.environment) -> String? {
+        own(environment).map { "\($0)/kernels" }
+    }
+
+    /// Where the speeds of cards are kept, as `cache`.
+    static func speeds(_ environment: [String: String] = ProcessInfo.processInfo.environment) -> String? {
+        own(environment).map { "\($0)/speeds.json" }
+    }
+
+    private static func own(_ environment: [String: String]) -> String? {
         func folder(_ name: String) -> String? { environment[name].flatMap { $0.hasPrefix("/") ? $0 : nil } }
         let parent = folder("XDG_CACHE_HOME") ?? folder("HOME").map { "\($0)/.cache" }
-        return parent.map { "\($0)/facet/kernels" }
+        return parent.map { "\($0)/facet" }
     }
 
     /// The store of both, for cards of this driver.

@@ -46,10 +46,21 @@ struct OpenDevices {
     /// The devices as the planner takes them.
     func planMachine(hostByteCount: Int) -> PlanMachine {
         let contexts = machine?.contexts ?? []
-        let cards = zip(contexts, free).map { context, free in
-            PlanMachine.OpenCard(
-                name: context.info.name, totalByteCount: context.info.memoryByteCount, freeByteCount: free,
-                reserveByteCount: CUDAMachine.reserveByteCount(context.info))
+        let speeds = machine.map { MeasuredSpeeds($0) }
+        let cards = contexts.indices.map { index in
+            let info = contexts[index].info
+            var card = PlanMachine.OpenCard(
+                name: info.name, totalByteCount: info.memoryByteCount, freeByteCount: free[index],
+                reserveByteCount: CUDAMachine.reserveByteCount(info))
+            guard let machine, let speeds, let speed = speeds.card(machine, index) else { return card }
+            card.rates = DeviceRates(flops: speed.flops, bandwidth: speed.bandwidth, source: .measured)
+            card.hostLink = LinkProfile(latency: 10e-6, bandwidth: speed.uploadBandwidth, source: .measured)
+            for target in contexts.indices {
+                guard let link = speeds.link(machine, from: index, to: target) else { continue }
+                card.links[target] = LinkProfile(
+                    latency: link.latency, bandwidth: link.bandwidth, source: .measured)
+            }
+            return card
         }
         return PlanMachine(resolved, cards: cards, hostByteCount: hostByteCount)
     }
