@@ -179,7 +179,10 @@ let package = Package(
         // FacetCUDA on the simulated driver, with the kernels that a card would run.
         .testTarget(
             name: "FacetCUDASimTests",
-            dependencies: ["FacetCUDA", "CCUDAKernels", "FacetTensor", "FacetTestSupport"],
+            dependencies: [
+                "FacetCUDA", "CCUDAKernels", "FacetTensor", "FacetTokenizer", "FacetImage", "FacetPlacement",
+                "FacetModel", "FacetEngine", "FacetVerify", "FacetTestSupport",
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "FacetCheckpointTests",

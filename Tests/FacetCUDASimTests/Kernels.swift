@@ -17,6 +17,15 @@ enum Kernels {
         return KernelSources(sources, headers: headers, options: ["--std=c++17"])
     }()
 
+    /// The kernels that a card can run: tensor cores multiply bfloat16 from Ampere on.
+    static func entries(for capability: ComputeCapability) -> [KernelEntry] {
+        let absent = ["attention_vision.cu", "attention_prefill.cu", "attention_decode.cu", "product.cu"]
+        return entries.filter { entry in
+            let needsAmpere = absent.contains(entry.source) && entry.name.contains("bf16")
+            return capability.hasBFloat16 || !needsAmpere && entry.name != "conform_mma_bf16"
+        }
+    }
+
     /// Every kernel with its parameters.
     static let entries: [KernelEntry] = {
         var count = 0

@@ -107,6 +107,28 @@ struct MemoryTests {
         }
     }
 
+    @Test("a download that is given up does not write into memory that may be somebody else's by then")
+    func givenUp() throws {
+        try SimulatedMachine.run(SimulatedMachine(cards: 1)) { machine in
+            let context = try machine.context()
+            let stream = try CUDAStream(context)
+            let ring = try HostRing(context, slotCount: 4, slotByteCount: 1000)
+            let buffer = try DeviceArena(context, byteCount: 4096).allocate(3000, label: "x")
+            let target = UnsafeMutableRawBufferPointer.allocate(byteCount: 3000, alignment: 1)
+            defer { target.deallocate() }
+            try stream.fill(buffer.address, byteCount: 3000, with: 7)
+            // The first copy runs late, and a call behind it fails: the wait, or the third part.
+            for call in ["cuStreamSynchronize", "cuLaunchHostFunc"] {
+                target.initializeMemory(as: UInt8.self, repeating: 1)
+                try machine.delay("run:copy", milliseconds: 30)
+                try machine.fail(call, "CUDA_ERROR_INVALID_VALUE", number: call == "cuLaunchHostFunc" ? 3 : 1)
+                #expect(throws: CUDAError.self) { try ring.download(buffer.address, into: target, on: stream) }
+                try stream.synchronize()
+                #expect(target.allSatisfy { $0 == 1 }, "\(call)")
+            }
+        }
+    }
+
     @Test("a copy past an allocation loses the card, and no other")
     func overrun() throws {
         let machine = try SimulatedMachine(cards: 2)

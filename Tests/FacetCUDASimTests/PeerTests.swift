@@ -19,6 +19,9 @@ struct PeerTests {
             rings = try arenas.map { try HostRing($0.context, slotCount: 2, slotByteCount: 1 << 20) }
         }
 
+        /// The links, with all the time that a busy machine may need.
+        func network() throws(CUDAError) -> PeerNetwork { try PeerNetwork(arenas, limit: .seconds(600)) }
+
         /// Sends bytes from one card to another, lets the source change at once, and returns what arrives.
         func send(_ sent: [UInt8], from: Int, to: Int, _ network: PeerNetwork) throws -> [UInt8] {
             let a = try arenas[from].allocate(sent.count, label: "a")
@@ -47,7 +50,7 @@ struct PeerTests {
     func routes(link: (description: String, route: PeerRoute), order: SimulatedMachine.Order) throws {
         try SimulatedMachine.run(SimulatedMachine(cards: 2, links: link.description, order)) { machine in
             let cards = try Cards(machine)
-            let network = try PeerNetwork(cards.arenas)
+            let network = try cards.network()
             #expect(network.link(from: 0, to: 1)?.route == link.route)
             #expect(network.link(from: 1, to: 0)?.route == link.route)
             #expect(network.link(from: 0, to: 0) == nil)
@@ -73,7 +76,7 @@ struct PeerTests {
             """
         try SimulatedMachine.run(SimulatedMachine(description)) { machine in
             let cards = try Cards(machine)
-            let network = try PeerNetwork(cards.arenas)
+            let network = try cards.network()
             let route = PeerRoute.staged(reason: .corrupts(wordIndex: 0))
             #expect(network.link(from: 0, to: 1)?.route == route && network.link(from: 1, to: 0)?.route == route)
         }
@@ -84,19 +87,19 @@ struct PeerTests {
         try SimulatedMachine.run(SimulatedMachine(cards: 2)) { machine in
             let cards = try Cards(machine)
             try machine.fail("cuCtxEnablePeerAccess", "CUDA_ERROR_TOO_MANY_PEERS", number: 2)
-            let network = try PeerNetwork(cards.arenas)
+            let network = try cards.network()
             let refusal = PeerRefusal.notOpened(result: "CUDA_ERROR_TOO_MANY_PEERS")
             #expect(network.link(from: 1, to: 0)?.route == .staged(reason: refusal))
             let sent = patternBytes(9 << 20)
             #expect(try cards.send(sent, from: 0, to: 1, network) == sent)
             // Closed again, so that it could be opened now.
-            #expect(try PeerNetwork(cards.arenas).link(from: 0, to: 1)?.route == .direct)
+            #expect(try cards.network().link(from: 0, to: 1)?.route == .direct)
         }
     }
 
     @Test("a copy that takes too long is given up, its memory is nobody's, and the link is staged")
     func hanging() throws {
-        let machine = try SimulatedMachine(cards: 2, links: #"{ "peer": "ok", "delay_us": 300000 }"#)
+        let machine = try SimulatedMachine(cards: 2, links: #"{ "peer": "ok", "delay_us": 5000000 }"#)
         let cards = try Cards(machine)
         let network = try PeerNetwork(cards.arenas, limit: .milliseconds(20))
         #expect(network.link(from: 0, to: 1)?.route == .staged(reason: .hangs))
@@ -111,7 +114,7 @@ struct PeerTests {
         let links = #"{ "peer": "dead" }"#
         let machine = try SimulatedMachine(cards: 2, links: links)
         let cards = try Cards(machine)
-        let error = #expect(throws: CUDAError.self) { try PeerNetwork(cards.arenas) }
+        let error = #expect(throws: CUDAError.self) { try cards.network() }
         guard case .contextLost(_, _, "CUDA_ERROR_NVLINK_UNCORRECTABLE", _) = error else {
             Issue.record("\(String(describing: error))")
             return
@@ -128,7 +131,7 @@ struct PeerTests {
     func pairs() throws {
         try SimulatedMachine.run(SimulatedMachine(file: "4x2080ti")) { machine in
             let cards = try Cards(machine, byteCount: 4 << 20)
-            let network = try PeerNetwork(cards.arenas)
+            let network = try cards.network()
             for from in 0..<4 {
                 for to in 0..<4 where from != to {
                     let route = network.link(from: from, to: to)?.route
@@ -146,7 +149,7 @@ struct PeerTests {
     func longCopies(order: SimulatedMachine.Order) throws {
         try SimulatedMachine.run(SimulatedMachine(cards: 2, links: #"{ "peer": "none" }"#, order)) { machine in
             let cards = try Cards(machine, byteCount: 40 << 20)
-            let network = try PeerNetwork(cards.arenas)
+            let network = try cards.network()
             let link = try #require(network.link(from: 0, to: 1))
             let sent = [patternBytes(9 << 20), patternBytes(5_000_001, seed: 9), patternBytes(3, seed: 4)]
             let sources = try sent.map { try cards.arenas[0].allocate($0.count, label: "source") }

@@ -8,12 +8,15 @@ enum SimulatedCards {
     ///
     /// - Parameter budgets: bytes of each device.
     static func open(
-        _ machine: SimulatedMachine, cards: [Int], budgets: [Int], allowsDirectCopies: Bool = true
+        _ machine: SimulatedMachine, cards: [Int], budgets: [Int]
     ) throws -> CUDADevices {
-        var options = CUDAMachine.Options()
-        options.allowsDirectCopies = allowsDirectCopies
-        return try CUDAMachine(machine.search, cards: cards).start(
-            budgets: budgets, machine.kernelStore(), options)
+        try open(machine.search, cards: cards, budgets: budgets)
+    }
+
+    /// The same, by the search that finds the machine's library: what is returned may go to an engine.
+    static func open(_ search: LibrarySearch, cards: [Int], budgets: [Int]) throws -> sending CUDADevices {
+        let store = KernelStore(engineKernelsIn: nil, cacheFolder: nil, search)
+        return try CUDAMachine(search, cards: cards).start(budgets: budgets, store)
     }
 
     /// A machine of unlike cards: the one of the list's place has so many MiB.

@@ -85,8 +85,9 @@ final class SimulatedMachine {
         _ body: (SimulatedMachine) throws -> Value
     ) throws -> Value {
         let value = try body(machine)
-        #expect(try machine.findings() == [], sourceLocation: sourceLocation)
-        #expect(try machine.leaks() == "", sourceLocation: sourceLocation)
+        let (findings, leaks) = (try machine.findings(), try machine.leaks())
+        #expect(findings == [], sourceLocation: sourceLocation)
+        #expect(leaks == "", sourceLocation: sourceLocation)
         return value
     }
 
@@ -111,6 +112,9 @@ final class SimulatedMachine {
         let settings = NVIDIALibrary.allCases.map { ($0.setting, path) }
         return LibrarySearch(environment: Dictionary(uniqueKeysWithValues: settings))
     }
+
+    /// A path in the machine's own folder, which goes with it.
+    func place(_ name: String) -> String { folder.url.appendingPathComponent(name).path }
 
     func driver() throws -> CUDADriver { try CUDADriver(search) }
 

@@ -34,8 +34,13 @@ DEV void gemv(
     store_typed(y, y_type, index, sum);
 }
 
+// Most threads and least blocks at once. With 8 rows the compiler would rather have four blocks and registers in memory.
+#define GEMV_BOUNDS_1 128
+#define GEMV_BOUNDS_4 128
+#define GEMV_BOUNDS_8 128, 3
+
 #define GEMV(T, t, W, w, R)                                                                                           \
-    extern "C" __global__ void __launch_bounds__(128) gemv_##t##_##w##_r##R(                                          \
+    extern "C" __global__ void __launch_bounds__(GEMV_BOUNDS_##R) gemv_##t##_##w##_r##R(                               \
         const T *x, int x_rows, int inputs, WEIGHT_PARAMETERS, int outputs, const void *bias, int bias_type,          \
         int epilogue, void *y, int y_type) {                                                                          \
         SHARED(float, partials, 4 * R * 4);                                                                           \

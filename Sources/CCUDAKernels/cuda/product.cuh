@@ -105,35 +105,40 @@ template <class T, class W, class Tile> struct product {
 };
 
 // Where a product goes, and what is done with it on the way.
-struct result {
+template <class T> struct result {
     int rows, columns;
     const void *bias;
     int bias_type, epilogue;
     void *y;
-    int y_type;
+    int y_type; // of T, or float32
 
-    // Stores four sums of a row.
+    // What becomes of a sum before what is there is added.
+    DEV_METHOD float finish(float sum, int column) const {
+        if (column >= columns) return 0;
+        if (bias) sum += parameter(bias, bias_type, column);
+        return epilogue == EPILOGUE_GELU ? gelu(sum) : sum;
+    }
+
+    // Stores four finished sums of a row.
     DEV_METHOD void store(int row, int column, const float *sums) const {
         if (row >= rows) return;
-        int count = columns - column < 4 ? columns - column : 4;
         long long index = (long long)row * columns + column;
-        float v[4], before[4] = {0, 0, 0, 0};
-#pragma unroll
-        for (int i = 0; i < 4; ++i) v[i] = sums[i];
+        int count = columns - column < 4 ? columns - column : 4;
+        if (y_type == TYPE_F32) store((float *)y + index, count, sums);
+        else store((T *)y + index, count, sums);
+    }
+
+private:
+    template <class Y> DEV_METHOD void store(Y *to, int count, const float *sums) const {
+        float before[4] = {0, 0, 0, 0};
         // All four are asked for before the first is stored: the compiler may not do that by itself.
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            if (i >= count) continue;
-            if (bias) v[i] += parameter(bias, bias_type, column + i);
-            if (epilogue == EPILOGUE_ADD) before[i] = parameter(y, y_type, index + i);
-        }
-        if (epilogue == EPILOGUE_GELU) {
-#pragma unroll
-            for (int i = 0; i < 4; ++i) v[i] = gelu(v[i]);
+            if (epilogue == EPILOGUE_ADD && i < count) before[i] = dev::to_float(to[i]);
         }
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            if (i < count) store_typed(y, y_type, index + i, v[i] + before[i]);
+            if (i < count) to[i] = dev::from_float<Y>(sums[i] + before[i]);
         }
     }
 };
@@ -180,7 +185,7 @@ template <class T, class Tile> struct warp_sums {
 
     // Stores the sums, 16 rows at a time by way of `memory`, which is the block's: so each lane has neighbors in a row,
     // and the code of the epilogue stands here a few times rather than once for each sum.
-    DEV_METHOD void store(const result &to, int first_row, int first_column, float *memory) const {
+    DEV_METHOD void store(const result<T> &to, int first_row, int first_column, float *memory) const {
         constexpr int columns = Tile::warp_columns, pitch = columns + 4;
         static_assert(Tile::threads / 32 * 16 * pitch * sizeof(float) <= 2 * Tile::stage * sizeof(T), "the stages hold it");
         int lane = threadIdx.x & 31, g = lane / 4, t = lane % 4;
@@ -193,6 +198,14 @@ template <class T, class Tile> struct warp_sums {
                 for (int e = 0; e < 4; ++e) mine[(g + e / 2 * 8) * pitch + j * 8 + 2 * t + e % 2] = sums[i][j][e];
             }
             dev::warp_barrier();
+            if (to.bias || to.epilogue == EPILOGUE_GELU) {
+#pragma unroll 1
+                for (int at = lane; at < 16 * columns; at += 32) {
+                    float &sum = mine[at / columns * pitch + at % columns];
+                    sum = to.finish(sum, first_column + column() + at % columns);
+                }
+                dev::warp_barrier();
+            }
 #pragma unroll 1
             for (int at = lane * 4; at < 16 * columns; at += 128) {
                 int r = at / columns, c = at % columns;
@@ -222,7 +235,7 @@ DEV void multiply(
         part.add(stages + turn * Tile::stage);
         dev::barrier();
     }
-    const result to = {x_rows, outputs, bias, bias_type, epilogue, y, y_type};
+    const result<T> to = {x_rows, outputs, bias, bias_type, epilogue, y, y_type};
     part.store(to, its.first_row, its.first_column, (float *)stages);
     dev::launch_next_grid();
 }

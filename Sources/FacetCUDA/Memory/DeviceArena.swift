@@ -22,6 +22,7 @@ public final class DeviceArena: Sendable {
     private let account: MemoryAccount
     private let returns = Atomic<Int>(0)
     private let reader = Mutex<ArenaReader?>(nil)
+    private let readers = Mutex<[CUDAContext]>([])
 
     /// Takes memory from the card.
     ///
@@ -50,7 +51,11 @@ public final class DeviceArena: Sendable {
         account = MemoryAccount(budget: reserveByteCount == 0 ? map.byteCount : byteCount)
     }
 
-    deinit { context.release { $0.pointee.memFree(base.value) } }
+    /// Waits for the cards: after an error, nobody else has waited for what still uses the memory.
+    deinit {
+        for user in readers.withLock({ $0 }) + [context] { user.release { $0.pointee.ctxSynchronize() } }
+        context.release { $0.pointee.memFree(base.value) }
+    }
 
     /// What a part of so many bytes takes of the budget.
     public static func roundedByteCount(_ byteCount: Int) -> Int { ArenaMap.rounded(byteCount) }
@@ -96,6 +101,9 @@ public final class DeviceArena: Sendable {
             try opened.read(address, into: bytes)
         }
     }
+
+    /// Says that another card copies from this one's memory by itself.
+    func addReader(_ context: CUDAContext) { readers.withLock { $0.append(context) } }
 
     /// How often a part has come back: while this does not change, what is given away has never been used before.
     var returnCount: Int { returns.load(ordering: .acquiring) }

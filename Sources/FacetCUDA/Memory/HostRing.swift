@@ -1,3 +1,6 @@
+import CCUDA
+import Synchronization
+
 /// Bounded pinned memory through which uploads and downloads pass, in slots that are used in turn.
 ///
 /// Ordinary memory cannot be copied beside the processor's work; pinned memory can, but is scarce. So bytes go through
@@ -31,6 +34,9 @@ public final class HostRing {
         lastUses = Array(repeating: nil, count: slotCount)
     }
 
+    /// Waits for the card: after an error, nobody else has waited for the copies that still use the slots.
+    deinit { context.release { $0.pointee.ctxSynchronize() } }
+
     /// Enqueues a copy to the card; the bytes may change as soon as this returns.
     public func upload(
         _ bytes: UnsafeRawBufferPointer, to target: DeviceAddress, on stream: CUDAStream
@@ -43,23 +49,38 @@ public final class HostRing {
 
     /// Enqueues a copy from the card; the bytes are there when an event recorded afterwards has passed.
     ///
-    /// The last step of each slot runs on a thread of the driver, so the caller does not wait.
+    /// The last step of each slot runs on a thread of the driver, so the caller does not wait. When this throws, the
+    /// bytes are not written any more.
     public func enqueueDownload(
         _ source: DeviceAddress, into bytes: UnsafeMutableRawBufferPointer, on stream: CUDAStream
     ) throws(CUDAError) {
-        let target = HostTarget(bytes)
-        try forEachSlot(bytes.count, stream) { (offset, slot, count) throws(CUDAError) in
-            try stream.download(source + offset, to: slot.base, byteCount: count)
-            try stream.enqueueHost { target.copy(slot, count: count, to: offset) }
-        }
+        try enqueueDownload(source, into: HostTarget(bytes), byteCount: bytes.count, on: stream)
     }
 
-    /// Waits for the stream and copies from the card.
+    /// Waits for the stream and copies from the card; when this throws, the bytes are not written any more.
     public func download(
         _ source: DeviceAddress, into bytes: UnsafeMutableRawBufferPointer, on stream: CUDAStream
     ) throws(CUDAError) {
-        try enqueueDownload(source, into: bytes, on: stream)
-        try stream.synchronize()
+        let target = HostTarget(bytes)
+        try enqueueDownload(source, into: target, byteCount: bytes.count, on: stream)
+        do throws(CUDAError) { try stream.synchronize() } catch {
+            target.close()
+            throw error
+        }
+    }
+
+    private func enqueueDownload(
+        _ source: DeviceAddress, into target: HostTarget, byteCount: Int, on stream: CUDAStream
+    ) throws(CUDAError) {
+        do throws(CUDAError) {
+            try forEachSlot(byteCount, stream) { (offset, slot, count) throws(CUDAError) in
+                try stream.download(source + offset, to: slot.base, byteCount: count)
+                try stream.enqueueHost { target.copy(slot, count: count, to: offset) }
+            }
+        } catch {
+            target.close()
+            throw error
+        }
     }
 
     /// Cuts a copy into slots; each is waited for before, and marked after its use.
@@ -106,15 +127,23 @@ private struct HostSlot: @unchecked Sendable {
     }
 }
 
-/// Where a download goes.
+/// Where a download goes, until somebody closes it: after an error the caller's memory may go at any time, while copies
+/// to it are still in the stream.
 ///
-/// `@unchecked`: the caller leaves the bytes alone until the stream has passed.
-private struct HostTarget: @unchecked Sendable {
+/// `@unchecked`: the bytes are written under the lock, and the caller leaves them alone until the stream has passed.
+private final class HostTarget: @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
+    private let isOpen = Mutex(true)
 
     init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
 
     func copy(_ slot: HostSlot, count: Int, to offset: Int) {
-        if let start = bytes.baseAddress { (start + offset).copyMemory(from: slot.base, byteCount: count) }
+        isOpen.withLock { isOpen in
+            guard isOpen, let start = bytes.baseAddress else { return }
+            (start + offset).copyMemory(from: slot.base, byteCount: count)
+        }
     }
+
+    /// Waits for a copy that is being made; none is made afterwards.
+    func close() { isOpen.withLock { $0 = false } }
 }

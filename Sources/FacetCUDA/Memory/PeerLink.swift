@@ -49,12 +49,19 @@ final class PeerStaging {
     private let sender: CUDAStream
     private var received: [CUDAEvent?] = [nil, nil]
     private var next = 0
+    private let source: CUDAContext
     private let target: CUDAContext
 
     init(_ source: CUDAContext, _ target: CUDAContext) throws(CUDAError) {
         memory = try PinnedMemory(source, byteCount: 2 * Self.halfByteCount)
         sender = try CUDAStream(source, priority: .high)
+        self.source = source
         self.target = target
+    }
+
+    /// Waits for the cards: after an error, nobody else has waited for the copies that still use the memory.
+    deinit {
+        for context in [source, target] { context.release { $0.pointee.ctxSynchronize() } }
     }
 
     func copy(

@@ -41,6 +41,11 @@ public final class PeerNetwork {
             links.append(row)
         }
         self.links = links
+        for source in arenas.indices {
+            for target in arenas.indices where source != target && routes[source][target] == .direct {
+                arenas[source].addReader(arenas[target].context)
+            }
+        }
     }
 
     /// The way from one card to another, by their places in the list of arenas; nil from a card to itself.

@@ -145,12 +145,12 @@ public final class TensorStream {
         }
     }
 
-    /// Waits for the queue and copies a tensor's bytes to the host.
+    /// Waits for the queue and copies a tensor's bytes to the host; when this throws, they are not written any more.
     ///
     /// - Throws: `.wrongDevice`, `.shapeMismatch` unless the counts agree, `.deviceFailed`.
     public func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
-        try enqueueDownload(tensor, into: bytes)
-        try synchronize()
+        try TensorChecks.download(tensor, bytes.count, device)
+        try run { () throws(CUDAError) in try ring.download(tensor.deviceAddress, into: bytes, on: stream) }
     }
 
     /// Enqueues a copy of a tensor's elements from this card, from another one, or from the host.
