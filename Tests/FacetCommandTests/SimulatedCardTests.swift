@@ -81,11 +81,32 @@ import Testing
         #expect(automatic.errorOutput.contains("the fewest cards that hold the model, of 2 visible"))
     }
 
+    @Test("a list of visible cards that hides them all by mistake is told of, and the processor computes")
+    func hidden() throws {
+        let run = try ask([], ["CUDA_VISIBLE_DEVICES": "7"])
+        #expect(run.status == 0 && run.errorOutput.contains("entry 1 '7' is invalid"), "\(run.errorOutput)")
+        let asked = try ask(["--devices", "cuda"], ["CUDA_VISIBLE_DEVICES": "7"])
+        #expect(asked.status == 1 && asked.errorOutput.contains("entry 1 '7' is invalid"))
+    }
+
     @Test("a card that is lost in the middle of an answer ends the command with the reason")
     func lost() throws {
         let run = try ask(["--devices", "cuda:0"], ["FACET_CUDASIM_FAULTS": "0:run:kernel:60:700"])
         #expect(run.status == 1, "\(run.output)\(run.errorOutput)")
         #expect(run.errorOutput.contains("cuda:0") && run.errorOutput.contains("CUDA_ERROR_ILLEGAL_ADDRESS"))
+        let chat = try CommandRun(
+            ["chat", "--model", tiny, "--devices", "cuda:0", "--context", "64", "--max-tokens", "3"],
+            input: Data("hi\n/reset\nhi\n".utf8),
+            environment: environment.merging(["FACET_CUDASIM_FAULTS": "0:run:kernel:60:700"]) { $1 }, limit: 3600)
+        let losses = chat.errorLines.count { $0.contains("CUDA_ERROR_ILLEGAL_ADDRESS") }
+        #expect(chat.status == 1 && losses == 1, "\(chat.errorOutput)")
+    }
+
+    @Test("a plan without a machine is for the cards there are")
+    func plan() throws {
+        let run = try CommandRun(["plan", "--model", tiny], environment: environment)
+        #expect(run.status == 0 && run.output.contains("cuda:1"), "\(run.output)\(run.errorOutput)")
+        #expect(run.output.contains("Test card (simulated)"))
     }
 
     @Test("verify and bench run on cards")
