@@ -50,9 +50,10 @@ public struct EngineOptions: Sendable, Hashable {
         switch dtype ?? configuration.publishedDType {
         case .bfloat16: return .bfloat16
         case .float32: return .float32
+        case .float16 where dtype != nil: return .float16
         case let other where dtype == nil && other.isFloatingPoint: return .float32
         case let other:
-            throw .invalidOption(option: "dtype", expected: "float32 or bfloat16", got: other.rawValue)
+            throw .invalidOption(option: "dtype", expected: "float32, bfloat16 or float16", got: other.rawValue)
         }
     }
 

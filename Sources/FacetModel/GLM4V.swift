@@ -53,7 +53,7 @@ public struct GLM4V {
     /// Checks a source against the configuration and binds each unit's weights to the unit's device.
     ///
     /// - Parameters:
-    ///   - dtype: type of the activations, float32 or bfloat16; weights keep their own.
+    ///   - dtype: type of the activations, one that all devices compute in; weights keep their own.
     ///   - residency: how weights that are used from mapped files are kept in memory.
     ///   - progress: called with the bytes of the units that have been loaded; ends loading by throwing.
     /// - Throws: `.missingTensors`, `.unexpectedTensors`, `.quantizedTensors`, `.shapeMismatch`,
@@ -64,8 +64,10 @@ public struct GLM4V {
         placement: Placement, residency: WeightResidency = .mapped,
         progress: (_ finishedByteCount: Int) throws(ModelError) -> Void = { (_) throws(ModelError) in }
     ) throws(ModelError) {
-        guard dtype == .float32 || dtype == .bfloat16 else { throw .unsupportedActivationDType(dtype) }
         try placement.check(configuration, deviceCount: devices.count)
+        guard placement.usedDevices.allSatisfy({ devices[$0].activationDTypes.contains(dtype) }) else {
+            throw .unsupportedActivationDType(dtype)
+        }
         let inventory = try ModelInventory(configuration)
         try InventoryReport(inventory, source).check()
         do {

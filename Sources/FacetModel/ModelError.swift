@@ -99,7 +99,8 @@ extension ModelError: CustomStringConvertible {
             "\(file): '\(tensor)' holds \(got), but weights must be BF16, F16 or F32; "
                 + "use the original bfloat16 checkpoint."
         case .unsupportedActivationDType(let dtype):
-            "The model computes in float32 or bfloat16, not in \(dtype); choose one of these."
+            "The model computes in float32 or bfloat16, and in float16 where all devices are cards; \(dtype) is not "
+                + "possible here: choose another type."
         case .tooManyImages(let count):
             "The conversation has \(count) pictures, but the model takes one; remove the others."
         case .imageTokens(let reason):

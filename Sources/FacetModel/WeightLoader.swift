@@ -54,12 +54,14 @@ package final class WeightLoader: WeightBinder {
         packs ? try backend.packed(layer, isGated: role == .gatedMatrix) : layer
     }
 
-    /// Puts the tensor's name into an error about memory: the backend does not know it.
+    /// Puts the tensor's name into an error about its memory or its numbers: the backend does not know it.
     private func naming<Value>(
         _ declaration: WeightDeclaration, _ work: () throws(TensorError) -> Value
     ) throws(ModelError) -> Value {
         do { return try work() } catch .outOfMemory(_, let byteCount, let device) {
             throw .tensor(.outOfMemory(label: declaration.name, byteCount: byteCount, device: device))
+        } catch .notRepresentable(_, let dtype) {
+            throw .tensor(.notRepresentable(label: declaration.name, dtype: dtype))
         } catch { throw .tensor(error) }
     }
 

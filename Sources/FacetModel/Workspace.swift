@@ -22,7 +22,7 @@ public final class Workspace {
 
     /// Allocates the memory for all units.
     ///
-    /// - Parameter dtype: type of the activations: float32 or bfloat16.
+    /// - Parameter dtype: type of the activations, one that the backend computes in.
     /// - Throws: `.unsupportedActivationDType`, `.tensor(.outOfMemory)`.
     public convenience init(
         _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend
@@ -39,7 +39,7 @@ public final class Workspace {
         _ configuration: GLM4VConfiguration, limits: ModelLimits, dtype: DType, backend: any Backend,
         units: Set<UnitName>
     ) throws(ModelError) {
-        guard dtype == .float32 || dtype == .bfloat16 else { throw .unsupportedActivationDType(dtype) }
+        guard backend.activationDTypes.contains(dtype) else { throw .unsupportedActivationDType(dtype) }
         let layout = WorkspaceLayout(configuration, limits, dtype, units: units)
         arena = try mappingTensorError { () throws(TensorError) in
             try backend.allocate([layout.byteCount], .uint8, label: "workspace")

@@ -6,7 +6,7 @@
 /// - Every operation writes **into** a given tensor and never allocates device memory.
 ///   Unless stated otherwise an output must not overlap an input.
 /// - Tensors are row-major; the first dimension counts rows (tokens, patches).
-/// - *Activation dtype* is `float32` or `bfloat16`; within one call all activations have the same one,
+/// - *Activation dtype* is `float32` or `bfloat16`, on some devices also `float16`; within one call all activations have the same one,
 ///   except where a parameter says otherwise. Weights and parameters (norm weights, biases, tables)
 ///   may be `float32`, `bfloat16` or `float16` whatever the activations are. Products, statistics
 ///   and softmax are accumulated in float32; a bfloat16 result is rounded once, when it is stored.
@@ -21,6 +21,9 @@
 public protocol Backend: AnyObject {
     /// The device this backend drives.
     var device: DeviceID { get }
+
+    /// Types that activations may have.
+    var activationDTypes: [DType] { get }
 
     // MARK: Memory
 
@@ -258,6 +261,9 @@ public protocol Backend: AnyObject {
 }
 
 extension Backend {
+    /// What every backend computes in.
+    public var activationDTypes: [DType] { [.float32, .bfloat16] }
+
     /// Copies at once.
     public func enqueueDownload(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
         try download(tensor, into: bytes)

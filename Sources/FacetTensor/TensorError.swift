@@ -10,6 +10,8 @@ public enum TensorError: Error, Sendable, Hashable {
     case outOfMemory(label: String, byteCount: Int, device: DeviceID)
     /// A row, slot or id points outside the table it indexes.
     case indexOutOfRange(operation: String, argument: String, index: Int, limit: Int)
+    /// A number of a weight is too large for the type that a device computes in.
+    case notRepresentable(label: String, dtype: DType)
     /// A device stopped working in the middle of its queue.
     case deviceFailed(device: DeviceID, reason: String)
     /// A CPU backend was asked for instructions that the processor does not have.
@@ -29,6 +31,8 @@ extension TensorError: CustomStringConvertible {
             "\(device) has no \(byteCount) bytes left for '\(label)'; lower the context length or the batch size."
         case .indexOutOfRange(let operation, let argument, let index, let limit):
             "\(operation): '\(argument)' holds \(index), which is outside 0..<\(limit)."
+        case .notRepresentable(let label, let dtype):
+            "'\(label)' holds numbers too large for \(dtype); choose bfloat16 or float32."
         case .deviceFailed(let device, let reason):
             // A reason may be a sentence of the layer below.
             "\(device) failed: \(reason.hasSuffix(".") ? String(reason.dropLast()) : reason); load the model again."

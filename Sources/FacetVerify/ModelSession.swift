@@ -195,8 +195,23 @@ extension Backend {
             switch tensor.dtype {
             case .bfloat16:
                 buffer.bindMemory(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+            case .float16: buffer.bindMemory(to: UInt16.self).map { Float(halfBits: $0) }
             default: Array(buffer.bindMemory(to: Float.self))
             }
         }
+    }
+}
+
+extension Float {
+    /// The number that half-precision bits mean.
+    fileprivate init(halfBits bits: UInt16) {
+        let (exponent, fraction) = (Int(bits >> 10 & 31), Float(bits & 1023))
+        let magnitude: Float =
+            switch exponent {
+            case 0: fraction * 0x1p-24
+            case 31: fraction == 0 ? .infinity : .nan
+            default: Float(sign: .plus, exponent: exponent - 15, significand: 1 + fraction / 1024)
+            }
+        self = bits & 0x8000 == 0 ? magnitude : -magnitude
     }
 }

@@ -51,7 +51,11 @@ struct ModelArguments: ParsableArguments {
         (options.dtype, options.quantization) = (types.activations, types.weights)
         options.contextTokens = context
         options.quantizesCache = try cache.quantizes()
-        let choice = try device.choice(files, options)
+        var choice = try device.choice(files, options)
+        if !types.namesActivations {
+            choice?.preferFloat16()
+            if choice?.dtype == .float16 { options.dtype = .float16 }
+        }
         options.profilesMemory = choice?.isTriedOut ?? false
         if choice?.devices.machine != nil { progress.show("Starting the cards …") }
         let (devices, cards) = try Backends.start(choice, threads: threads)

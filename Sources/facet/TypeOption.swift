@@ -14,7 +14,10 @@ struct TypeOption {
     /// The name as it is shown.
     let name: String?
 
-    /// Reads `float32`, `bfloat16`, `int8`, `vision=int8,decoder=int4`; nil and `auto` leave the choice.
+    /// Whether the type of the activations was asked for, and not only that of the weights or nothing at all.
+    var namesActivations: Bool { activations != nil && weights == nil }
+
+    /// Reads `float32`, `bfloat16`, `float16`, `int8`, `vision=int8,decoder=int4`; nil and `auto` leave the choice.
     ///
     /// - Throws: `CommandError.invalidOption`.
     init(_ name: String?, option: String = "--dtype") throws {
@@ -23,12 +26,12 @@ struct TypeOption {
             return
         }
         self.name = name
-        let aliases = ["bf16": DType.bfloat16, "fp32": .float32, "f32": .float32]
-        if let dtype = aliases[name] ?? DType(rawValue: name), [.float32, .bfloat16].contains(dtype) {
+        let aliases = ["bf16": DType.bfloat16, "fp32": .float32, "f32": .float32, "fp16": .float16, "f16": .float16]
+        if let dtype = aliases[name] ?? DType(rawValue: name), dtype.isFloatingPoint {
             (activations, weights) = (dtype, nil)
             return
         }
-        let expected = "auto, float32, bfloat16, int8, int4 or fp8, or types by part"
+        let expected = "auto, float32, bfloat16, float16, int8, int4 or fp8, or types by part"
         guard let choice = try? PrecisionText.parse(name, fallback: .bfloat16, input: option) else {
             throw CommandError.invalidOption(name: option, expected: expected, got: "'\(name)'")
         }
@@ -48,7 +51,7 @@ extension ModelFolder {
         let type = try TypeOption(name)
         guard type.weights == nil else {
             throw CommandError.invalidOption(
-                name: "--dtype", expected: "auto, float32 or bfloat16", got: "'\(name ?? "")'")
+                name: "--dtype", expected: "auto, float32, bfloat16 or float16", got: "'\(name ?? "")'")
         }
         return type.activations
     }

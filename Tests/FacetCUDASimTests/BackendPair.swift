@@ -8,10 +8,11 @@ final class BackendPair {
     let cpu: CPUBackend
     private var seed: UInt64 = 0
 
-    init(_ machine: SimulatedMachine, budget: Int = 48 << 20, usesLibrary: Bool = true) throws {
+    init(_ machine: SimulatedMachine, budget: Int = 48 << 20, usesLibrary: Bool = true, weightDType: DType? = nil) throws {
         let opened = try CUDAMachine(machine.search, cards: [0])
         var options = CUDAMachine.Options()
         options.usesLibrary = usesLibrary
+        options.weightDType = weightDType
         card = try opened.start(budgets: [budget], machine.kernelStore(), options).backends[0]
         cpu = try CPUBackend(threadCount: 1)
     }

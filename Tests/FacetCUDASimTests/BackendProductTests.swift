@@ -128,3 +128,38 @@ struct BackendProductTests {
             format: format, codes: codes, scales: scales, outputs: outputs, inputs: inputs, groupSize: group)
     }
 }
+
+@Suite("A card that computes in float16")
+struct HalfPrecisionTests {
+    @Test("16-bit weights are converted when they are bound, and products agree with the CPU's", arguments: ["7.5", "9.0"])
+    func converts(capability: String) throws {
+        let machine = try SimulatedMachine(memoryMiB: 160, capability: capability)
+        try SimulatedMachine.run(machine) { machine in
+            let pair = try BackendPair(machine, weightDType: .float16)
+            let weight = try pair.hostRandom([40, 64], .bfloat16, scale: 0.2)
+            let bias = try pair.hostRandom([40], .bfloat16)
+            let card = try pair.card.bind(weight: weight, bias: bias)
+            #expect(card.weight.dtype == .float16 && card.bias?.dtype == .float16)
+            #expect(try pair.numbers(card.weight) == pair.numbers(weight))
+            for rows in [1, 12, 30] {
+                let x = try pair.random([rows, 64], .float16), y = try pair.result([rows, 40], .float16)
+                try pair.card.linear(x.card, card, epilogue: .store, into: y.card)
+                try pair.cpu.linear(x.cpu, pair.cpu.bind(weight: weight, bias: bias), epilogue: .store, into: y.cpu)
+                try pair.expectEqual(y, absolute: 2e-3, roundings: 2, "\(rows) rows")
+            }
+        }
+    }
+
+    @Test("a weight that float16 has no room for is refused; one of float32 stays as it is")
+    func range() throws {
+        try SimulatedMachine.run(SimulatedMachine(memoryMiB: 160)) { machine in
+            let pair = try BackendPair(machine, weightDType: .float16)
+            let large = try pair.hostRandom([4, 8], .bfloat16, scale: 1e6)
+            #expect(throws: TensorError.notRepresentable(label: "weight", dtype: .float16)) {
+                try pair.card.bind(weight: large, bias: nil)
+            }
+            let wide = try pair.card.bind(weight: pair.hostRandom([4, 8], .float32), bias: nil)
+            #expect(wide.weight.dtype == .float32)
+        }
+    }
+}

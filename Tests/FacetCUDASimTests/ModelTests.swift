@@ -14,12 +14,12 @@ struct ModelTests {
     private static let memories = [120, 90, 64, 200, 72, 100, 80, 64]
     private static let generations = ["9.0", "8.6", "8.9", "7.5", "12.0"]
 
-    @Test("reference cases on one card, in every type of activations", arguments: [DType.float32, .bfloat16])
+    @Test("reference cases on one card, in every type of activations", arguments: [DType.float32, .bfloat16, .float16])
     func oneCard(dtype: DType) throws {
-        for capability in ["9.0", "7.5"] {
+        for capability in dtype == .float32 ? ["9.0"] : ["9.0", "7.5"] {
             let machine = try SimulatedCards.machine(memoryMiB: [120], capabilities: [capability])
             try SimulatedMachine.run(machine) { machine in
-                let cards = try SimulatedCards.open(machine, cards: [0], budgets: [48 << 20])
+                let cards = try SimulatedCards.open(machine, cards: [0], budgets: [48 << 20], weightDType: dtype)
                 let cases = try ModelCases(directory: FixtureFolder.path("glm4v-tiny"))
                 try expectPass(cases.run(dtype: dtype, on: cards.backends[0]), "\(dtype), \(capability)")
             }

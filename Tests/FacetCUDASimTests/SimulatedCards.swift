@@ -8,15 +8,19 @@ enum SimulatedCards {
     ///
     /// - Parameter budgets: bytes of each device.
     static func open(
-        _ machine: SimulatedMachine, cards: [Int], budgets: [Int]
+        _ machine: SimulatedMachine, cards: [Int], budgets: [Int], weightDType: DType? = nil
     ) throws -> CUDADevices {
-        try open(machine.search, cards: cards, budgets: budgets)
+        try open(machine.search, cards: cards, budgets: budgets, weightDType: weightDType)
     }
 
     /// The same, by the search that finds the machine's library: what is returned may go to an engine.
-    static func open(_ search: LibrarySearch, cards: [Int], budgets: [Int]) throws -> sending CUDADevices {
+    static func open(
+        _ search: LibrarySearch, cards: [Int], budgets: [Int], weightDType: DType? = nil
+    ) throws -> sending CUDADevices {
         let store = KernelStore(engineKernelsIn: nil, cacheFolder: nil, search)
-        return try CUDAMachine(search, cards: cards).start(budgets: budgets, store)
+        var options = CUDAMachine.Options()
+        options.weightDType = weightDType
+        return try CUDAMachine(search, cards: cards).start(budgets: budgets, store, options)
     }
 
     /// A machine of unlike cards: the one of the list's place has so many MiB.

@@ -24,7 +24,7 @@ struct OperationErrorTests {
             case .unsupportedDType(let operation, let argument, _, _): (operation, argument)
             case .wrongDevice(let operation, let argument, _, _): (operation, argument)
             case .indexOutOfRange(let operation, let argument, _, _): (operation, argument)
-            case .outOfMemory, .deviceFailed, .unsupportedInstructionSet, nil: nil
+            case .outOfMemory, .notRepresentable, .deviceFailed, .unsupportedInstructionSet, nil: nil
             }
         #expect(named?.0 == operation, sourceLocation: sourceLocation)
         #expect(named?.1 == argument, sourceLocation: sourceLocation)

@@ -1,13 +1,16 @@
 public import FacetTensor
 
 extension CUDABackend {
+    /// Weights and biases of 16 bits are converted to `weightDType`, in their place.
+    ///
+    /// - Throws: `.notRepresentable` for a number that this type has no room for.
     public func bind(weight: Tensor, bias: Tensor?) throws(TensorError) -> LinearWeights {
         let operation = "bind(weight:bias:)"
         try requireHostFloat(weight, "weight", in: operation)
         try require(weight.shape.rank == 2, weight, "weight", "[outputs, inputs]", in: operation)
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         return LinearWeights(
-            weight: try tensors.resident(weight, label: "weight"),
+            weight: try converted(tensors.resident(weight, label: "weight"), "weight"),
             bias: try bound(bias: bias, count: outputs, in: operation), outputs: outputs, inputs: inputs)
     }
 
@@ -45,7 +48,19 @@ extension CUDABackend {
         guard let bias else { return nil }
         try requireHostFloat(bias, "bias", in: operation)
         try require(bias.shape.elementCount == count, bias, "bias", "[\(count)]", in: operation)
-        return try tensors.resident(bias, label: "bias")
+        return try converted(tensors.resident(bias, label: "bias"), "bias")
+    }
+
+    /// A tensor on this card in the type of the activations, where that has as many bytes.
+    private func converted(_ tensor: Tensor, _ label: String) throws(TensorError) -> Tensor {
+        guard let weightDType, weightDType != tensor.dtype, tensor.dtype.isFloatingPoint,
+            weightDType.byteCount == tensor.dtype.byteCount
+        else { return tensor }
+        let result = Tensor(
+            tensor.storage, byteOffset: tensor.byteOffset, shape: tensor.shape, dtype: weightDType)
+        try copy(tensor, into: result)
+        if try containsNonFinite(result) { throw .notRepresentable(label: label, dtype: weightDType) }
+        return result
     }
 
     /// Throws unless a tensor holds floating-point numbers in host memory: what weights and parameters are bound from.

@@ -16,11 +16,16 @@ public import FacetTensor
 public final class CUDABackend: Backend {
     public var device: DeviceID { tensors.device }
 
+    public var activationDTypes: [DType] { [.float32, .bfloat16, .float16] }
+
     /// The card's memory and queue.
     public let tensors: TensorStream
 
     /// NVIDIA's matrix products; nil where the library is not used.
     let library: CUBLASLt?
+
+    /// What 16-bit weights and biases are converted to when they are bound; nil to keep them as they are.
+    let weightDType: DType?
 
     let kernels: [ActivationType: ActivationKernels]
     let copyConvert: CUDAKernel
@@ -37,8 +42,12 @@ public final class CUDABackend: Backend {
     ///   - arena: with a reserve of at least `CardScratch.reserveByteCount`.
     ///   - table: every kernel that the card can run (`EngineKernels.entries`).
     ///   - search: finds cuBLASLt; nil to do without.
+    ///   - weightDType: what 16-bit weights are converted to; tensor cores multiply operands of one type only.
     /// - Throws: `.libraryMissing`, `.kernelMissing`, `.outOfMemory`, `.callFailed`.
-    public init(_ arena: DeviceArena, _ table: KernelTable, cublasLt search: LibrarySearch?) throws(CUDAError) {
+    public init(
+        _ arena: DeviceArena, _ table: KernelTable, cublasLt search: LibrarySearch?, weightDType: DType? = nil
+    ) throws(CUDAError) {
+        self.weightDType = weightDType
         tensors = try TensorStream(arena)
         scratch = try CardScratch(arena)
         library =

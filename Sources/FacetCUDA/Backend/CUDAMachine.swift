@@ -1,4 +1,4 @@
-import FacetTensor
+public import FacetTensor
 
 /// The cards of one program, from opened contexts to backends that know each other.
 ///
@@ -48,6 +48,9 @@ public final class CUDAMachine: Sendable {
         /// Whether cards may copy straight from each other where that was proved to work.
         public var allowsDirectCopies = true
 
+        /// The type of the activations, which 16-bit weights are converted to; nil to keep them as they are.
+        public var weightDType: DType?
+
         /// As one starts them who asks for nothing.
         public init() {}
     }
@@ -83,11 +86,13 @@ public final class CUDAMachine: Sendable {
         _ arena: DeviceArena, _ table: KernelTable, _ options: Options
     ) throws(CUDAError) -> (CUDABackend, ProductSource) {
         do throws(CUDAError) {
-            let backend = try CUDABackend(arena, table, cublasLt: options.usesLibrary ? search : nil)
+            let backend = try CUDABackend(
+                arena, table, cublasLt: options.usesLibrary ? search : nil, weightDType: options.weightDType)
             guard let library = backend.library else { return (backend, .kernels(reason: "cuBLASLt is switched off")) }
             return (backend, .library(version: library.version, path: library.path))
         } catch .libraryMissing(_, _, let reason, _) {
-            return (try CUDABackend(arena, table, cublasLt: nil), .kernels(reason: reason))
+            let backend = try CUDABackend(arena, table, cublasLt: nil, weightDType: options.weightDType)
+            return (backend, .kernels(reason: reason))
         }
     }
 }

@@ -89,6 +89,7 @@ struct CardReport: Encodable {
     }
 
     private static func text(_ dtype: DType, _ capability: ComputeCapability) -> String {
+        if dtype == .float16 { return "float16 on tensor cores" }
         guard dtype == .bfloat16 else { return "\(dtype)" }
         return capability.hasBFloat16
             ? "bfloat16 on tensor cores"

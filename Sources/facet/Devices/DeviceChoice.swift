@@ -1,3 +1,4 @@
+import FacetCUDA
 import FacetPlacement
 import FacetPlanReport
 import FacetTensor
@@ -10,8 +11,8 @@ struct DeviceChoice {
     /// What goes where.
     let plan: Plan
 
-    /// Type of the activations.
-    let dtype: DType
+    /// Type of the activations; see `preferFloat16`.
+    private(set) var dtype: DType
 
     /// Whether a person's map says so, which is then tried out before the first question.
     let isManual: Bool
@@ -46,6 +47,18 @@ struct DeviceChoice {
                 model: "this checkpoint", devices: machine.names, policy: question.policyName, modules: modules))
         report.notes += machine.notes
         self.report = report
+    }
+
+    /// Computes in float16 instead of bfloat16 where all devices are cards and the tensor cores of one know no bfloat16.
+    ///
+    /// Both take the same memory, so the plan stays.
+    mutating func preferFloat16() {
+        let contexts = devices.machine?.contexts ?? []
+        let areCards = devices.resolved.devices.allSatisfy { $0.card != nil }
+        guard dtype == .bfloat16, areCards, contexts.contains(where: { !$0.info.capability.hasBFloat16 }) else {
+            return
+        }
+        dtype = .float16
     }
 
     /// Where each unit goes.
