@@ -84,7 +84,13 @@ struct BenchModelCommand: AsyncParsableCommand {
         var benchmark = ModelBenchmark(
             runner: try ModelRunner(network, limits: sizes, demands: demands), configuration: configuration,
             timesLayers: choice == nil)
-        let limitBackend = limits || peers != nil ? try Backends.cpu(threads: model.threads) : nil
+        // What the processor can do says nothing of cards.
+        guard cards.isEmpty || !limits else {
+            throw CommandError.invalidOption(
+                name: "--limits", expected: "left out with cards: it measures the processor", got: "there")
+        }
+        let measuresLimits = cards.isEmpty && (limits || peers != nil)
+        let limitBackend = measuresLimits ? try Backends.cpu(threads: model.threads) : nil
         var machineLimits = try limitBackend.map { [try MachineLimits.measure($0)] } ?? []
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")

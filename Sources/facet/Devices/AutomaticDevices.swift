@@ -26,7 +26,10 @@ struct AutomaticDevices {
             switch error {
             // A machine without a driver or a card is an ordinary one, unless somebody named a driver.
             case .libraryMissing where LibrarySearch().explicitPath(.driver) == nil: break
-            case .noDevice: break
+            case .noDevice:
+                if let mistake = VisibleCards.mistake() {
+                    Terminal.error.write("facet: no card is used: \(mistake)\n")
+                }
             default: Terminal.error.write("facet: no card is used: \(error)\n")
             }
             return nil

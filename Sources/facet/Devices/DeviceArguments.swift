@@ -42,13 +42,15 @@ struct DeviceArguments: ParsableArguments {
     func choice(_ sizes: () throws -> ModelSizes) throws -> DeviceChoice? {
         let automatic = try devices == nil ? AutomaticDevices() : nil
         guard isGiven || automatic?.list != nil else { return nil }
-        let question = try question(sizes)
         guard let automatic, let list = automatic.list else {
             let listed = try resolved()
+            // Beside cards the processor takes what they cannot hold, rather than what balances the memory.
+            let question = try question(sizes, otherwise: listed.isMixed ? .latency : .balanced)
             let usesAll = question.objective != .fewest
             return try question.choice(
                 try OpenDevices(listed, caps: try caps(listed)), usesAll: usesAll, deviceMap: deviceMap)
         }
+        let question = try question(sizes, otherwise: .fewest)
         do {
             let choice = try question.choice(
                 try OpenDevices(list, caps: try caps(list)), usesAll: false, deviceMap: deviceMap)
@@ -77,12 +79,14 @@ struct DeviceArguments: ParsableArguments {
         }
     }
 
-    private func question(_ sizes: () throws -> ModelSizes) throws -> DeviceQuestion {
+    private func question(
+        _ sizes: () throws -> ModelSizes, otherwise objective: Objective
+    ) throws -> DeviceQuestion {
         let wanted: Objective? = try optimize.map { try NamedChoice.value($0, option: "--optimize") }
         guard deviceMap == nil || optimize == nil else {
             throw CommandError.invalidOption(name: "--optimize", expected: "left out beside --device-map", got: "there")
         }
-        return DeviceQuestion(sizes: try sizes(), objective: wanted ?? (isGiven ? .balanced : .fewest))
+        return DeviceQuestion(sizes: try sizes(), objective: wanted ?? objective)
     }
 
     /// The devices of the list, each found.

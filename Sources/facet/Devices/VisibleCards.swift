@@ -32,7 +32,26 @@ struct VisibleCards {
     ) -> String? {
         guard let list = environment["CUDA_VISIBLE_DEVICES"] else { return nil }
         let said = "CUDA_VISIBLE_DEVICES is '\(list)'"
-        guard let cards = try? NVML(search).cards(), !cards.isEmpty else { return said }
+        guard let (visible, cards) = reading(of: list, search, environment) else { return said }
+        return ([said] + visible.notes.map(\.description) + [visible.mapping(cards)]).joined(separator: "; ")
+    }
+
+    /// What of CUDA_VISIBLE_DEVICES can only be a mistake; nil when nothing is.
+    static func mistake(
+        _ search: LibrarySearch = LibrarySearch(),
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> String? {
+        guard let list = environment["CUDA_VISIBLE_DEVICES"],
+            let (visible, _) = reading(of: list, search, environment)
+        else { return nil }
+        return visible.notes.first(where: \.isMistake)?.description
+    }
+
+    /// The variable as CUDA reads it, on the cards that NVML lists; nil where it lists none.
+    private static func reading(
+        of list: String, _ search: LibrarySearch, _ environment: [String: String]
+    ) -> (VisibleDevices, [PhysicalCard])? {
+        guard let cards = try? NVML(search).cards(), !cards.isEmpty else { return nil }
         let physical = cards.map { card in
             PhysicalCard(
                 uuid: card.uuid, pciID: card.pciID ?? "",
@@ -43,8 +62,7 @@ struct VisibleCards {
                 })
         }
         let order = (try? DeviceOrder(parsing: environment["CUDA_DEVICE_ORDER"])) ?? .fastestFirst
-        let visible = VisibleDevices(parsing: list, cards: physical, order: order)
-        return ([said] + visible.notes.map(\.description) + [visible.mapping(physical)]).joined(separator: "; ")
+        return (VisibleDevices(parsing: list, cards: physical, order: order), physical)
     }
 }
 

@@ -92,14 +92,23 @@ struct PlanMachineArguments: ParsableArguments {
 
 /// The machine that this process runs on.
 enum LocalMachine {
-    /// The processor as one device, its speed measured.
+    /// The cards that the driver shows, as they are now; the processor as one device, its speed measured, where there
+    /// is none.
     static func planMachine(
         _ assumptions: PlanMachine.Assumptions, visibleDevices: String?
     ) throws -> PlanMachine {
         if visibleDevices != nil {
             throw CommandError.invalidOption(
-                name: "--visible-devices", expected: "beside --machine: this version computes on the processor only",
+                name: "--visible-devices", expected: "beside --machine: for this machine set CUDA_VISIBLE_DEVICES",
                 got: "alone")
+        }
+        if let cards = try AutomaticDevices().list {
+            var machine = try OpenDevices(cards).planMachine(
+                hostByteCount: SystemMemory.availableByteCount() ?? assumptions.hostFreeByteCount)
+            if let margin = assumptions.marginByteCount {
+                for index in machine.machine.devices.indices { machine.machine.devices[index].marginBytes = margin }
+            }
+            return machine
         }
         let limits = try MachineLimits.measure(try Backends.cpu(threads: nil))
         let total = Int(clamping: ProcessInfo.processInfo.physicalMemory)
@@ -111,7 +120,7 @@ enum LocalMachine {
             rates: DeviceRates(
                 flops: limits.bfloat16Rate ?? limits.float32Rate, bandwidth: limits.readRate, source: .measured))
         let note =
-            "this version computes on the processor: \(features.processorCount) processors and the memory that is "
+            "no card is visible, so this machine computes on the processor: \(features.processorCount) processors and the memory that is "
             + "available are one device; describe cards with --machine or --cards"
         return PlanMachine(
             Machine(name: "this machine", devices: [device], hostFreeBytes: 0), names: ["cpu"], notes: [note])
