@@ -5,10 +5,10 @@
     Tools/cuda/kernelc.py --key
 
 NVRTC and the disassembler come from PyPI, into a virtual environment that this program makes beside the results
-(.build/cuda). A kernel fails that keeps registers in memory, or whose code lacks an instruction that it was written
-for (see EXPECTED). Results: DIR/nvrtc-VERSION/kernels-KEY/ARCH/SOURCE.cubin, where KEY names the sources, which is what
-a program looks for in its own folder (Sources/FacetCUDA/Kernels/KernelStore.swift); --key prints it. What did not change
-since the last time is taken from DIR/compiled.
+(.build/cuda). A kernel fails that keeps registers in memory (see SPILL_LIMIT), or whose code lacks an instruction that
+it was written for (see EXPECTED). Results: DIR/nvrtc-VERSION/kernels-KEY/ARCH/SOURCE.cubin, where KEY names the sources,
+which is what a program looks for in its own folder (Sources/FacetCUDA/Kernels/KernelStore.swift); --key prints it. What
+did not change since the last time is taken from DIR/compiled.
 """
 
 import argparse
@@ -33,7 +33,7 @@ PACKAGES = {
     "12.9": ("nvidia-cuda-nvrtc-cu12==12.9.86", "nvidia/cuda_nvrtc/lib", "libnvrtc.so.12"),
     "13.0": ("nvidia-cuda-nvrtc==13.0.88", "nvidia/cu13/lib", "libnvrtc.so.13"),
 }
-# Code of 12.9 loads with drivers for CUDA 12 and 13. Of 13.0 one architecture shows whether its compiler takes the sources.
+# Code of 12.9 loads with drivers for CUDA 12 and 13; of 13.0 one architecture shows whether its compiler takes them.
 MATRIX = {"12.9": ARCHITECTURES, "13.0": ["sm_90a"]}
 TOOLS = ["nvidia-cuda-cuobjdump==13.5.37", "nvidia-cuda-nvdisasm==13.5.37"]
 
@@ -51,6 +51,10 @@ EXPECTED = [
     (r"gemv_.*_fp8_.*", 89, 999, ["F2FP.F16.E4M3"]),
 ]
 
+
+# The compiler may keep a few values in memory that live across a loop, to fit one more block: so many bytes, and never
+# in an innermost loop.
+SPILL_LIMIT = 16
 
 # Kernels whose registers the report lists.
 IMPORTANT = (
@@ -140,10 +144,10 @@ class Kernels:
         return found
 
     def compiled_key(self, name, architecture, version):
-        """A name for what one source becomes and for the checks it has passed; headers that it does not include change nothing."""
-        parts = [part for file in self.included(name) for part in (file, self.texts[file])]
-        parts += [*OPTIONS, architecture, PACKAGES[version][0], *TOOLS, repr(EXPECTED)]
-        return digest([part if isinstance(part, bytes) else part.encode() for part in parts])[:32]
+        """A name for what a source becomes; headers that it does not include change nothing."""
+        parts = [part for file in self.included(name) for part in (file.encode(), self.texts[file])]
+        parts += [part.encode() for part in [*OPTIONS, architecture, PACKAGES[version][0]]]
+        return digest(parts)[:32]
 
 
 def digest(parts):
@@ -178,20 +182,44 @@ def expected_of(name, architecture):
     ]
 
 
+def innermost_loops(lines):
+    """First and last address of each loop that has no loop in it; `lines` are address and instruction."""
+    loops = [
+        (int(target, 16), at)
+        for at, text in lines for target in re.findall(r"\bBRA\b.* (0x[0-9a-f]+)", text) if int(target, 16) < at
+    ]
+    return [
+        outer for outer in loops
+        if not any(inner != outer and outer[0] <= inner[0] and inner[1] <= outer[1] for inner in loops)
+    ]
+
+
+def spills(name, usage, code):
+    """What is wrong with a kernel's use of local memory, if anything."""
+    byte_count = usage["stack"] + usage["local"]
+    if byte_count == 0:
+        return []
+    if byte_count > SPILL_LIMIT:
+        return [f"{byte_count} bytes of registers in memory"]
+    lines = [(int(at, 16), text) for at, text in re.findall(r"/\*([0-9a-f]{4,})\*/\s+(.*?);", code)]
+    touched = [at for at, text in lines if re.search(r"\b(LDL|STL)\b", text)]
+    if any(first <= at <= last for at in touched for first, last in innermost_loops(lines)):
+        return ["registers in memory in an innermost loop"]
+    return []
+
+
 def faults(cubin, architecture, tool, used):
     """What is wrong with a cubin's kernels, one line each."""
     if not used:
         return [f"{cubin}: no kernel in it"]
-    lines = []
     expected = {name: expected_of(name, architecture) for name in used}
-    code = instructions(tool, cubin) if any(expected.values()) else {}
+    spilling = any(usage["stack"] or usage["local"] for usage in used.values())
+    code = instructions(tool, cubin) if spilling or any(expected.values()) else {}
+    lines = []
     for name, usage in used.items():
-        if usage["stack"] or usage["local"]:
-            lines.append(f"{name} on {architecture}: {usage['stack'] + usage['local']} bytes of registers in memory")
-        lines += [
-            f"{name} on {architecture}: no {instruction} in its code"
-            for instruction in expected[name] if instruction not in code[name]
-        ]
+        found = spills(name, usage, code.get(name, ""))
+        found += [f"no {instruction} in its code" for instruction in expected[name] if instruction not in code[name]]
+        lines += [f"{name} on {architecture}: {fault}" for fault in found]
     return lines
 
 
@@ -212,27 +240,22 @@ class Build:
         self.site = site
         self.tool = site / "nvidia/cu13/bin/cuobjdump"
         os.environ["PATH"] = f"{self.tool.parent}:{os.environ['PATH']}"  # cuobjdump calls nvdisasm
+        self.compilers = {}
+        self.fresh = True
         self.records = []
         self.bad = []
 
     def run(self):
         for version in self.versions:
-            nvrtc = None
             folder = self.directory / f"nvrtc-{version}"
             self.remove_others(folder)
             for architecture in self.architectures or MATRIX[version]:
                 for name in self.sources:
-                    key = self.kernels.compiled_key(name, architecture, version)
-                    note = self.compiled / f"{key}.json"
-                    if not note.exists():
-                        nvrtc = nvrtc or NVRTC(self.site, version)
-                        self.make(nvrtc, name, architecture, version, key)
-                        self.report(note, fresh=True)
-                    else:
-                        self.report(note, fresh=False)
+                    cubin = self.compiled_cubin(name, architecture, version)
+                    self.check(cubin)
                     place = folder / f"kernels-{self.kernels.key()}" / architecture
                     place.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(self.compiled / f"{key}.cubin", place / f"{Path(name).stem}.cubin")
+                    shutil.copyfile(cubin, place / f"{Path(name).stem}.cubin")
 
     def remove_others(self, folder):
         """Code of sources that are no more."""
@@ -240,27 +263,42 @@ class Build:
             if old.name != f"kernels-{self.kernels.key()}":
                 shutil.rmtree(old)
 
-    def make(self, nvrtc, name, architecture, version, key):
+    def compiled_cubin(self, name, architecture, version):
+        """The code of a source, compiled unless it is there; a note lies beside it."""
+        key = self.kernels.compiled_key(name, architecture, version)
+        cubin, note = self.compiled / f"{key}.cubin", self.compiled / f"{key}.json"
+        if note.exists():
+            self.fresh = False
+            return cubin
+        if version not in self.compilers:
+            self.compilers[version] = NVRTC(self.site, version)
         begin = time.process_time()
-        cubin, log = nvrtc.compile(name, self.kernels.texts[name], self.kernels.headers, architecture)
-        seconds = time.process_time() - begin
-        path = self.compiled / f"{key}.cubin"
-        path.write_bytes(cubin)
-        used = resources(self.tool, path)
-        found = faults(path, architecture, self.tool, used)
-        if log:
-            found.append(f"{name} for {architecture}: the compiler says: {log.splitlines()[0]}")
-        record = dict(
-            source=name, architecture=architecture, nvrtc=version, bytes=len(cubin), seconds=round(seconds, 2),
-            kernels=used, faults=found)
+        code, log = self.compilers[version].compile(
+            name, self.kernels.texts[name], self.kernels.headers, architecture)
+        seconds = round(time.process_time() - begin, 2)
+        cubin.write_bytes(code)
         # Written last: it says that the file beside it is whole.
-        (self.compiled / f"{key}.json").write_text(json.dumps(record))
+        note.write_text(json.dumps(dict(
+            source=name, architecture=architecture, nvrtc=version, bytes=len(code), seconds=seconds, log=log)))
+        self.fresh = True
+        return cubin
 
-    def report(self, note, fresh):
-        record = json.loads(note.read_text())
+    def check(self, cubin):
+        """Examines code, unless the same checks have examined it before, and prints a line about it."""
+        checks = digest([text.encode() for text in [*TOOLS, repr(EXPECTED), str(SPILL_LIMIT)]])[:8]
+        record = json.loads(cubin.with_suffix(".json").read_text())
+        findings = cubin.with_suffix(f".{checks}.json")
+        if not findings.exists():
+            used = resources(self.tool, cubin)
+            found = faults(cubin, record["architecture"], self.tool, used)
+            if record["log"]:
+                said = record["log"].splitlines()[0]
+                found.append(f"{record['source']} for {record['architecture']}: the compiler says: {said}")
+            findings.write_text(json.dumps(dict(kernels=used, faults=found)))
+        record |= json.loads(findings.read_text())
         registers = max((used["registers"] for used in record["kernels"].values()), default=0)
         print(f"{record['nvrtc']} {record['architecture']:7} {record['source']:24} {record['bytes']:8} bytes  "
-              f"{registers:3} registers  {record['seconds']:5.2f} s{'' if fresh else ' before'}", flush=True)
+              f"{registers:3} registers  {record['seconds']:5.2f} s{'' if self.fresh else ' before'}", flush=True)
         self.records.append(record)
         self.bad += record["faults"]
 
