@@ -5,9 +5,19 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#endif
+
+#if defined(__x86_64__)
+// Bit 4 of EAX in leaf 7, subleaf 1: older libraries of compilers do not ask for it.
+static int has_avx_vnni(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
 #endif
 
 int cc_isa_supported(int isa) {
@@ -21,6 +31,8 @@ int cc_isa_supported(int isa) {
     switch (isa) {
     case CC_ISA_AVX2:
         return avx2;
+    case CC_ISA_AVX_VNNI:
+        return avx2 && has_avx_vnni();
     case CC_ISA_AVX512:
         return avx512;
     case CC_ISA_AVX512_BF16:
@@ -53,6 +65,8 @@ static const cc_kernels *kernels_for(int isa) {
     switch (isa) {
     case CC_ISA_AVX2:
         return &cc_kernels_avx2;
+    case CC_ISA_AVX_VNNI:
+        return &cc_kernels_avx_vnni;
     case CC_ISA_AVX512:
         return &cc_kernels_avx512;
     case CC_ISA_AVX512_BF16:

@@ -104,6 +104,7 @@ typedef struct cc_kernels {
 extern const cc_kernels cc_kernels_portable;
 #if defined(__x86_64__)
 extern const cc_kernels cc_kernels_avx2;
+extern const cc_kernels cc_kernels_avx_vnni;
 extern const cc_kernels cc_kernels_avx512;
 extern const cc_kernels cc_kernels_avx512_bf16;
 #elif defined(__aarch64__)

@@ -68,6 +68,7 @@ typedef struct cc_packed_kernels {
 
 #if defined(__x86_64__)
 extern const cc_packed_path cc_bytes_avx2;
+extern const cc_packed_path cc_bytes_avx_vnni;
 #endif
 
 // Elements along the depth in one word.

@@ -1,20 +1,28 @@
-// Products of rows quantized to int8 with packed int8 and int4 panels, by multiplications of 16-bit and 8-bit pairs
-// (AVX2). See packed.h; packed_int.h is the same for processors that multiply quadruples of bytes.
+// Products of rows quantized to int8 with packed int8 and int4 panels in vectors of 32 bytes. See packed.h; packed_int.h
+// is the same for AVX-512.
 //
 // The sums of a group are exact, and so the same as there: codes of weights are unsigned, shifted by an offset, and a
 // group's sum starts at -offset · (sum of the row's codes).
+//
+// Where CC_DOT_BYTES names the dot of quadruples of bytes (AVX-VNNI), it multiplies a word of the panel by a word of
+// the row. Otherwise (AVX2) pairs are multiplied:
 //
 //   int8    vpmaddwd: the even and the odd bytes of a word become two pairs of 16 bits. vpmaddubsw would overflow:
 //           255 · 127 · 2 takes 17 bits.
 //   int4    vpmaddubsw: a pair is at most 15 · 127 · 2 = 3,810, so eight words fit into 16 bits before they are widened.
 //
-// A row holds for each word of four codes, with int4 weights, the four bytes; with int8 weights 16-bit pairs of the even
-// codes and of the odd ones. Behind them lie a scale and a correction for each of at most 32 groups.
+// A row holds for each word of four codes the four bytes; by pairs, with int8 weights, 16-bit pairs of the even codes and
+// of the odd ones. Behind them lie a scale and a correction for each of at most 32 groups.
 #pragma once
 #include "packed_f32.h"
 
+#ifdef CC_DOT_BYTES
+enum { int8_row_words = 1 }; // of a row, that meet one word of int8
+#else
+enum { int8_row_words = 2 };
+#endif
 enum {
-    byte_scales_place = 2 * cc_block_words,
+    byte_scales_place = int8_row_words * cc_block_words,
     byte_corrections_place = byte_scales_place + 32,
     byte_row_words = byte_corrections_place + 32 + 16, // an odd number of cache lines
     byte_tile_rows = 6,
@@ -42,7 +50,7 @@ INLINE __m256 widened_eight(const uint16_t *x) {
 }
 
 // One group of at most 128 elements, completed by zeros; with a NaN or an infinity among them its scale is a NaN.
-INLINE void quantize_group(const uint16_t *x, ptrdiff_t group, int offset, char *codes, float *scale,
+INLINE void quantize_group(const uint16_t *x, ptrdiff_t group, int offset, int pairs, char *codes, float *scale,
                            int32_t *correction) {
     __m256i largest = _mm256_setzero_si256(), sum = largest;
     for (ptrdiff_t i = 0; i < group; i += 8) {
@@ -64,10 +72,10 @@ INLINE void quantize_group(const uint16_t *x, ptrdiff_t group, int offset, char 
         if (!finite)
             first = second = _mm256_setzero_si256();
         sum = _mm256_add_epi32(sum, _mm256_add_epi32(first, second));
-        if (offset == 8)
-            store_bytes((int8_t *)codes + i, first, second);
-        else
+        if (pairs)
             store_pairs((int16_t *)codes + i, first, second);
+        else
+            store_bytes((int8_t *)codes + i, first, second);
     }
     vi sums = (vi)sum;
     int32_t total = 0;
@@ -81,7 +89,7 @@ INLINE void quantize_group(const uint16_t *x, ptrdiff_t group, int offset, char 
 static void quantize_row_avx2(void *row, const void *x_, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
     (void)type; // always CC_BF16
     const uint16_t *x = x_;
-    ptrdiff_t code_bytes = offset == 8 ? 1 : 2;
+    int pairs = offset != 8 && int8_row_words == 2;
     float *scales = (float *)row + byte_scales_place;
     int32_t *corrections = (int32_t *)row + byte_corrections_place;
     for (ptrdiff_t start = 0, i = 0; start < count; start += group, i++) {
@@ -89,7 +97,7 @@ static void quantize_row_avx2(void *row, const void *x_, int type, ptrdiff_t cou
         const uint16_t *from = x + start;
         if (count - start < group)
             from = memcpy(rest, from, (size_t)(count - start) * 2);
-        quantize_group(from, group, offset, (char *)row + start * code_bytes, scales + i, corrections + i);
+        quantize_group(from, group, offset, pairs, (char *)row + start * (pairs ? 2 : 1), scales + i, corrections + i);
     }
 }
 
@@ -99,6 +107,38 @@ typedef struct byte_sums {
     __m256i of[byte_tile_rows][4];
 } byte_sums;
 
+// Bytes of one word of int4, for the columns of vector `v`; the second pair of vectors is in the high halves.
+INLINE __m256i load_int4(const char *word, int v) {
+    __m256i both = _mm256_loadu_si256((const __m256i *)(word + v % 2 * 32));
+    return _mm256_and_si256(v < 2 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+}
+
+#ifdef CC_DOT_BYTES
+INLINE void add_word(byte_sums *sum, const int32_t *row, int height, const char *word, int int4, int first,
+                     int vectors) {
+    __m256i right[4];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++)
+        right[v] = int4 ? load_int4(word, first + v) : _mm256_loadu_si256((const __m256i *)(word + (first + v) * 32));
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) {
+        __m256i left = _mm256_set1_epi32(row[r * byte_row_words]);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v++)
+            sum->of[r][v] = CC_DOT_BYTES(sum->of[r][v], right[v], left);
+    }
+}
+
+INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const char *word, int first, int vectors) {
+    add_word(sum, rows, height, word, 0, first, vectors);
+}
+
+INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, const char *codes, ptrdiff_t words,
+                           int first, int vectors) {
+    for (ptrdiff_t k = 0; k < words; k++)
+        add_word(sum, rows + k, height, codes + k * 64, 1, first, vectors);
+}
+#else
 // Products of one word.
 INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const char *word, int first, int vectors) {
 #pragma clang loop unroll(full)
@@ -119,7 +159,7 @@ INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const
     }
 }
 
-// Products of at most `narrow_words` words; the second pair of vectors is in the high halves of the bytes.
+// Products of at most `narrow_words` words.
 INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, const char *codes, ptrdiff_t words,
                            int first, int vectors) {
     __m256i narrow[byte_tile_rows][4];
@@ -131,11 +171,8 @@ INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, cons
     for (ptrdiff_t k = 0; k < words; k++) {
         __m256i right[4];
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) {
-            right[v] = _mm256_loadu_si256((const __m256i *)(codes + k * 64 + (first + v) % 2 * 32));
-            right[v] = first + v < 2 ? right[v] : _mm256_srli_epi16(right[v], 4);
-            right[v] = _mm256_and_si256(right[v], _mm256_set1_epi8(15));
-        }
+        for (int v = 0; v < vectors; v++)
+            right[v] = load_int4(codes + k * 64, first + v);
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
             __m256i left = _mm256_set1_epi32(rows[r * byte_row_words + k]);
@@ -150,6 +187,7 @@ INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, cons
         for (int v = 0; v < vectors; v++)
             sum->of[r][v] = _mm256_add_epi32(sum->of[r][v], _mm256_madd_epi16(narrow[r][v], _mm256_set1_epi16(1)));
 }
+#endif
 
 // One group: `codes` and `scales` are the panel's, `group` and `word` the row's.
 INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdiff_t words, int height,
@@ -171,7 +209,7 @@ INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptr
                 __builtin_prefetch(codes + k * 128 + packed_ahead, 0, 2);
                 __builtin_prefetch(codes + k * 128 + packed_ahead + 64, 0, 2);
             }
-            add_int8_word(&sum, rows + 2 * (word + k), height, codes + k * 128, first, vectors);
+            add_int8_word(&sum, rows + int8_row_words * (word + k), height, codes + k * 128, first, vectors);
         }
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
@@ -224,9 +262,9 @@ static void multiply_bytes(const void *rows, ptrdiff_t row_count, cc_panel panel
     }
 }
 
-const cc_packed_path cc_bytes_avx2 = {.per_word = 4,
-                                      .row_words = byte_row_words,
-                                      .tile_rows = 2 * byte_tile_rows,
-                                      .fill_row = quantize_row_avx2,
-                                      .direct = direct_bytes,
-                                      .multiply = multiply_bytes};
+const cc_packed_path CC_BYTES = {.per_word = 4,
+                                 .row_words = byte_row_words,
+                                 .tile_rows = 2 * byte_tile_rows,
+                                 .fill_row = quantize_row_avx2,
+                                 .direct = direct_bytes,
+                                 .multiply = multiply_bytes};

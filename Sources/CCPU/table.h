@@ -1,5 +1,5 @@
-// Fills the kernel table of one instruction set. CC_TABLE names it; CC_HAS_BF16_DOT says that it has products of bfloat16
-// of every kind, CC_HAS_PACKED_BF16 those with packed panels, CC_BYTES names those of bytes.
+// Fills the kernel table of one instruction set. CC_TABLE names it; CC_HAS_BF16_DOT says that it has products of
+// bfloat16 of every kind, CC_HAS_PACKED_BF16 those with packed panels, CC_BYTES names those of bytes.
 #pragma once
 #include "dequantize.h"
 #include "lanes.h"

@@ -25,14 +25,16 @@ enum { CC_F32 = 0, CC_F16 = 1, CC_BF16 = 2, CC_I8 = 3 };
 /// and its row is filled up to a multiple of 4 bytes.
 enum { CC_INT8 = 0, CC_FLOAT8 = 1, CC_INT4 = 2 };
 
-/// Instruction sets, each including the ones before it on its architecture.
+/// Instruction sets, each including the ones before it on its architecture, but for AVX-VNNI, which is AVX2 and the dot of
+/// bytes.
 enum {
     CC_ISA_PORTABLE = 0,
     CC_ISA_AVX2 = 1,
-    CC_ISA_AVX512 = 2,
-    CC_ISA_AVX512_BF16 = 3,
-    CC_ISA_NEON_DOT = 4,
-    CC_ISA_NEON_BF16 = 5,
+    CC_ISA_AVX_VNNI = 2,
+    CC_ISA_AVX512 = 3,
+    CC_ISA_AVX512_BF16 = 4,
+    CC_ISA_NEON_DOT = 5,
+    CC_ISA_NEON_BF16 = 6,
 };
 
 /// What a product does with its float32 sums before it stores them.

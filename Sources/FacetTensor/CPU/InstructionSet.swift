@@ -2,13 +2,15 @@ import CCPU
 
 /// A family of vector instructions that the CPU kernels are compiled for.
 ///
-/// Each includes the ones before it. Which one runs is decided when a backend is made, so one executable
-/// serves every processor.
+/// Each includes the ones before it on its architecture, but for `avxvnni`, which `avx512` need not have. Which
+/// one runs is decided when a backend is made, so one executable serves every processor.
 public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     /// What every processor of the architecture has: SSE2 or NEON.
     case portable
     /// AVX2, FMA and F16C.
     case avx2
+    /// AVX2 with `vpdpbusd`, which multiplies quadruples of bytes (AVX-VNNI).
+    case avxvnni
     /// AVX-512 F, BW, VL and DQ.
     case avx512
     /// AVX-512 with `vdpbf16ps`, which multiplies bfloat16 pairs.
@@ -30,6 +32,7 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
             switch self {
             case .portable: CC_ISA_PORTABLE
             case .avx2: CC_ISA_AVX2
+            case .avxvnni: CC_ISA_AVX_VNNI
             case .avx512: CC_ISA_AVX512
             case .avx512bf16: CC_ISA_AVX512_BF16
             case .neondot: CC_ISA_NEON_DOT
