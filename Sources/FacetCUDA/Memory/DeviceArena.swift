@@ -78,17 +78,17 @@ public final class DeviceArena: Sendable {
         _ byteCount: Int, label: String, countedByteCount: Int? = nil
     ) throws(CUDAError) -> DeviceBuffer {
         let counted = countedByteCount ?? byteCount
+        let (part, largest) = map.withLock { ($0.take(byteCount), $0.largestFreeByteCount) }
+        guard let part else {
+            throw .outOfMemory(
+                device: context.device, label: label, byteCount: byteCount, freeByteCount: largest)
+        }
         do throws(TensorError) { try account.take(counted, label: label, device: context.device) } catch {
+            map.withLock { $0.giveBack(part) }
             let use = use
             throw .outOfMemory(
                 device: context.device, label: label, byteCount: counted,
                 freeByteCount: (use.budgetByteCount ?? 0) - use.usedByteCount)
-        }
-        let (part, largest) = map.withLock { ($0.take(byteCount), $0.largestFreeByteCount) }
-        guard let part else {
-            account.giveBack(counted)
-            throw .outOfMemory(
-                device: context.device, label: label, byteCount: byteCount, freeByteCount: largest)
         }
         return DeviceBuffer(self, part: part, byteCount: byteCount, countedByteCount: counted)
     }

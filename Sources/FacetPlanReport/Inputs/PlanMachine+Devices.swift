@@ -73,7 +73,7 @@ extension PlanMachine {
     }
 
     private static func links(_ resolved: ResolvedDevices, _ cards: [OpenCard]) -> [DevicePair: LinkProfile] {
-        let places = resolved.devices.indices.filter { resolved.devices[$0].kind == .card }
+        let places = resolved.devices.indices.filter { resolved.devices[$0].card != nil }
         var links: [DevicePair: LinkProfile] = [:]
         for (source, card) in zip(places, cards) {
             for (target, link) in card.links where places.indices.contains(target) {
