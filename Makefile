@@ -38,7 +38,7 @@ test: setup ## set up, build, and run every test in release
 
 .PHONY: kernels
 kernels: ## compile the CUDA kernels to cubins without a GPU, and check registers and instructions: .build/cuda
-	Tools/cuda/kernelc.py
+	Tools/cuda/kernelc.py $(KERNEL_FLAGS)
 
 .PHONY: static
 static: setup ## build one `facet` for machines without Swift, and check that it needs nothing: .build-static/facet
