@@ -1,15 +1,15 @@
-// Products of bfloat16 rows with packed bfloat16 and fp8 panels, by the matrix instruction of ARMv8.6 (bfmmla), and for one
-// row by the dot of pairs (bfdot). See packed.h and mmla.h; packed_bf16.h is the same for AVX-512.
+// Products of bfloat16 rows with packed bfloat16 and fp8 panels, by the matrix instruction of ARMv8.6 (bfmmla), and for
+// one row by the dot of pairs (bfdot). See packed.h and mmla.h; packed_bf16.h is the same for AVX-512.
 //
-// The architecture defines bfmmla as two dots of pairs, one after the other, so a row gets the same sums alone and among
-// others. Both take subnormal numbers for zero, and round products and sums to odd.
+// The architecture defines bfmmla as two dots of pairs, one after the other, so a row gets the same sums alone and
+// among others. Both take subnormal numbers for zero, and round products and sums to odd.
 #pragma once
 #include "mmla.h"
 
 // Panels that `expand` wrote: [tile of 8 columns][pair of words][two vectors of four columns].
 enum { expanded_columns = -1 };
 
-enum { packed_step_bf16 = mmla_rows };
+enum { packed_step_bf16 = mmla_step };
 
 static void fill_packed_row_bf16(void *row, const void *x, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
     (void)type, (void)group, (void)offset; // always CC_BF16
@@ -80,40 +80,37 @@ INLINE void store_sums(float *to, float32x4_t sum, int accumulate) {
 }
 
 // Adds the products of two words to the sums of a tile: [pair of rows][pair of columns].
-INLINE void add_words(float32x4_t sum[mmla_pairs][2 * packed_vectors], const int32_t *rows, const ptrdiff_t *distances,
-                      int pairs, const char *word, int format, int first, int vectors, int second) {
+INLINE void add_words(float32x4_t sum[mmla_pairs][2 * packed_vectors], const int32_t *rows, int pairs, ptrdiff_t height,
+                      const char *word, int format, int first, int vectors, int second) {
     column_pairs right[packed_vectors];
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++)
         right[v] = load_columns(word, format, first + v, second);
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++) {
-        bfloat16x8_t left = vreinterpretq_bf16_u32(two_rows(rows + 2 * p * cc_row_words, distances[p]));
+        bfloat16x8_t left = vreinterpretq_bf16_u32(two_rows(rows, cc_row_words, p, pairs, height));
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2 * vectors; v++)
             sum[p][v] = vbfmmlaq_f32(sum[p][v], left, vreinterpretq_bf16_u32(right[v / 2].of[v % 2]));
     }
 }
 
-// Pairs of rows times some vectors of four columns, from vector `first` on. `pairs`, `format`, `first` and `vectors` are
-// constants at every call, so the sums live in registers.
+// Pairs of rows times some vectors of four columns, from vector `first` on. `pairs`, `format`, `first` and `vectors`
+// are constants at every call, so the sums live in registers.
 INLINE void tile_mmla_bf16(const int32_t *rows, int pairs, ptrdiff_t height, const char *panel, int format, int first,
                            int vectors, ptrdiff_t words, float *sums, ptrdiff_t stride, int accumulate) {
     float32x4_t sum[mmla_pairs][2 * packed_vectors];
-    ptrdiff_t distances[mmla_pairs];
 #pragma clang loop unroll(full)
-    for (int p = 0; p < pairs; p++) {
-        distances[p] = pair_distance(p, height, cc_row_words);
+    for (int p = 0; p < pairs; p++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2 * vectors; v++)
             sum[p][v] = vdupq_n_f32(0);
-    }
     ptrdiff_t step = format == expanded_columns ? 2 * mmla_columns * 4 : 2 * cc_packed_word_bytes(format);
     ptrdiff_t k = 0;
     for (; k + 2 <= words; k += 2, panel += step)
-        add_words(sum, rows + k, distances, pairs, panel, format, first, vectors, 1);
+        add_words(sum, rows + k, pairs, height, panel, format, first, vectors, 1);
     if (k < words)
-        add_words(sum, rows + k, distances, pairs, panel, format, first, vectors, 0);
+        add_words(sum, rows + k, pairs, height, panel, format, first, vectors, 0);
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++)
 #pragma clang loop unroll(full)

@@ -147,6 +147,10 @@ static void expand_f32(void *words, cc_panel panel) {
 INLINE void tile_packed_f32(const float *rows, int height, const float *panel, ptrdiff_t distance, ptrdiff_t words,
                             float *sums, ptrdiff_t stride, int accumulate) {
     vf sum[packed_rows_f32][packed_tile_vectors] = {};
+#if CC_VECTOR_BYTES == 32
+    // A step is 24 instructions for 6 cycles: a branch after each costs a tenth of the rate.
+#pragma clang loop unroll_count(4)
+#endif
     for (ptrdiff_t k = 0; k < words; k++) {
         vf right[packed_tile_vectors];
 #pragma clang loop unroll(full)

@@ -5,9 +5,8 @@
 #include "packed_int_neon.h"
 
 // Adds the products of two words to the sums of a tile: [pair of rows][pair of columns].
-INLINE void add_code_words(int32x4_t sum[mmla_pairs][2 * packed_vectors], const int32_t *rows,
-                           const ptrdiff_t *distances, int pairs, const char *word, int int4, int first, int vectors,
-                           int second) {
+INLINE void add_code_words(int32x4_t sum[mmla_pairs][2 * packed_vectors], const int32_t *rows, int pairs,
+                           ptrdiff_t height, const char *word, int int4, int first, int vectors, int second) {
     column_pairs right[packed_vectors];
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++) {
@@ -18,7 +17,7 @@ INLINE void add_code_words(int32x4_t sum[mmla_pairs][2 * packed_vectors], const 
     }
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++) {
-        int8x16_t left = vreinterpretq_s8_u32(two_rows(rows + 2 * p * cc_quantized_row_words, distances[p]));
+        int8x16_t left = vreinterpretq_s8_u32(two_rows(rows, cc_quantized_row_words, p, pairs, height));
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2 * vectors; v++)
             sum[p][v] = vmmlaq_s32(sum[p][v], left, vreinterpretq_s8_u32(right[v / 2].of[v % 2]));
@@ -30,21 +29,20 @@ INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, ptrd
                           ptrdiff_t words, const char *codes, const float *scales, int int4, int first, int vectors,
                           float *sums, ptrdiff_t stride, int accumulate) {
     int32x4_t sum[mmla_pairs][2 * packed_vectors];
-    ptrdiff_t distances[mmla_pairs];
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++) {
-        distances[p] = pair_distance(p, height, cc_quantized_row_words);
-        const int32_t *correction = rows + 2 * p * cc_quantized_row_words + dot_corrections_place + group;
-        int32x2_t of_first = vdup_n_s32(*correction), of_second = vdup_n_s32(correction[distances[p]]);
+        const int32_t *corrections = rows + dot_corrections_place + group;
+        uint32x4_t pair = two_rows(corrections, cc_quantized_row_words, p, pairs, height);
+        int32x4_t correction = vreinterpretq_s32_u32(vtrn1q_u32(pair, pair));
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2 * vectors; v++)
-            sum[p][v] = vcombine_s32(of_first, of_second);
+            sum[p][v] = correction;
     }
     ptrdiff_t k = 0;
     for (; k + 2 <= words; k += 2)
-        add_code_words(sum, rows + word + k, distances, pairs, codes + k * (int4 ? 64 : 128), int4, first, vectors, 1);
+        add_code_words(sum, rows + word + k, pairs, height, codes + k * (int4 ? 64 : 128), int4, first, vectors, 1);
     if (k < words)
-        add_code_words(sum, rows + word + k, distances, pairs, codes + k * (int4 ? 64 : 128), int4, first, vectors, 0);
+        add_code_words(sum, rows + word + k, pairs, height, codes + k * (int4 ? 64 : 128), int4, first, vectors, 0);
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++)
 #pragma clang loop unroll(full)
@@ -96,7 +94,7 @@ static void multiply_mmla(const void *rows, ptrdiff_t row_count, cc_panel panel,
 
 static const cc_packed_path bytes_mmla = {.per_word = 4,
                                           .row_words = cc_quantized_row_words,
-                                          .tile_rows = mmla_rows,
+                                          .tile_rows = mmla_step,
                                           .fill_row = quantize_row_neon,
                                           .direct = direct_dot,
                                           .multiply = multiply_mmla};
