@@ -36,6 +36,14 @@ int cudasim_load_machine(const char *json) {
     });
 }
 
+void cudasim_set_visible_devices(const char *list, const char *order) {
+    control([&](Simulator &sim, std::unique_lock<std::mutex> &) {
+        sim.has_own_visibility = true;
+        sim.visible_list = list ? std::make_unique<std::string>(list) : nullptr;
+        sim.device_order = order ? std::make_unique<std::string>(order) : nullptr;
+    });
+}
+
 void cudasim_reset(void) {
     context_stack().clear();
     control([](Simulator &sim, std::unique_lock<std::mutex> &lock) {

@@ -1,6 +1,8 @@
 #include "machine.h"
 #include "json.h"
+#include <algorithm>
 #include <cstdio>
+#include <tuple>
 
 namespace [[gnu::visibility("hidden")]] cudasim {
 
@@ -158,6 +160,18 @@ size_t Card::used_by_others() const {
 std::string Card::visible_name() const {
     // Every place that shows a device shows that it is none.
     return name + (mig.enabled ? " MIG " + mig.profile : "") + " (simulated)";
+}
+
+std::vector<size_t> Machine::bus_order() const {
+    std::vector<size_t> order;
+    for (size_t i = 0; i < cards.size(); ++i) order.push_back(i);
+    auto place = [&](size_t index) {
+        unsigned domain = 0, bus = 0, device = 0;
+        sscanf(cards[index].pci.c_str(), "%x:%x:%x", &domain, &bus, &device);
+        return std::make_tuple(domain, bus, device, index);
+    };
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return place(a) < place(b); });
+    return order;
 }
 
 Machine Machine::parse(const std::string &json) {

@@ -68,6 +68,9 @@ struct Machine {
 
     const Link &link(size_t a, size_t b) const { return links[a * cards.size() + b]; }
 
+    // The cards by their places on the bus, as NVML counts them.
+    std::vector<size_t> bus_order() const;
+
     // Throws std::string: where, what is wrong.
     static Machine parse(const std::string &json);
 };

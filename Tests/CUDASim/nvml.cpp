@@ -1,6 +1,8 @@
-// NVML from the machine file. Cards are counted as the file lists them: CUDA_VISIBLE_DEVICES does not apply here.
+// NVML from the machine file. Cards are counted by their places on the bus: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER do
+// not apply here.
 #include "include/nvml_abi.h"
 #include "simulator.h"
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -8,7 +10,7 @@ using namespace cudasim;
 
 namespace {
 
-bool started = false;
+unsigned starts = 0; // each needs its own end
 
 // A handle is the card's number from 1 on; of its slice, with a bit more.
 const uintptr_t slice_bit = 0x1000;
@@ -27,6 +29,12 @@ struct Query {
         return number - 1;
     }
 
+    // Its place in NVML's own list.
+    size_t number(nvmlDevice_t device) const {
+        std::vector<size_t> order = sim.machine.bus_order();
+        return (size_t)(std::find(order.begin(), order.end(), index(device)) - order.begin());
+    }
+
     bool is_slice(nvmlDevice_t device) const { return (uintptr_t)device & slice_bit; }
     const Card &card(nvmlDevice_t device) const { return sim.machine.cards[index(device)]; }
 
@@ -41,7 +49,7 @@ struct Query {
 
 template <class Body> nvmlReturn_t query(const char *name, Body body, bool needs_start = true) {
     Query query;
-    if (needs_start && !started) return NVML_ERROR_UNINITIALIZED;
+    if (needs_start && !starts) return NVML_ERROR_UNINITIALIZED;
     Meeting meeting = query.sim.faults.meet(name, -1);
     if (meeting.code) return (nvmlReturn_t)meeting.code;
     try {
@@ -133,13 +141,13 @@ nvmlReturn_t nvmlInit_v2(void) {
                 throw NVMLFailure{NVML_ERROR_UNKNOWN};
             }
             if (query.sim.machine.cards.empty()) throw NVMLFailure{NVML_ERROR_DRIVER_NOT_LOADED};
-            started = true;
+            ++starts;
         },
         false);
 }
 
 nvmlReturn_t nvmlShutdown(void) {
-    return query("nvmlShutdown", [](Query &) { started = false; });
+    return query("nvmlShutdown", [](Query &) { --starts; });
 }
 
 const char *nvmlErrorString(nvmlReturn_t result) {
@@ -180,7 +188,7 @@ nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count) {
 nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *device) {
     return query("nvmlDeviceGetHandleByIndex_v2", [&](Query &query) {
         if (index >= query.sim.machine.cards.size()) throw NVMLFailure{NVML_ERROR_INVALID_ARGUMENT};
-        put(device, handle_of(index));
+        put(device, handle_of(query.sim.machine.bus_order()[index]));
     });
 }
 
@@ -290,8 +298,8 @@ ANSWER(nvmlDeviceGetComputeMode, int, card.compute_mode == "prohibited" ? 2 : ca
 ANSWER(nvmlDeviceGetPersistenceMode, int, card.persistence)
 ANSWER(nvmlDeviceGetDisplayActive, int, card.display)
 ANSWER(nvmlDeviceGetDisplayMode, int, card.display)
-ANSWER(nvmlDeviceGetMinorNumber, unsigned, query.index(device))
-ANSWER(nvmlDeviceGetIndex, unsigned, query.index(device))
+ANSWER(nvmlDeviceGetMinorNumber, unsigned, query.number(device))
+ANSWER(nvmlDeviceGetIndex, unsigned, query.number(device))
 ANSWER(nvmlDeviceGetNumaNodeId, unsigned, card.numa_node)
 ANSWER(nvmlDeviceGetMaxMigDeviceCount, unsigned, card.mig.enabled ? 7 : 0)
 ANSWER(nvmlDeviceGetRetiredPagesPendingStatus, int, card.retired_pending > 0)

@@ -3,6 +3,7 @@
 #include "graph.h"
 #include "module.h"
 #include "launch.h"
+#include "visibility.h"
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -24,22 +25,6 @@ void announce(const Machine &machine, const std::string &visibility) {
     fprintf(
         stderr, "cudasim: simulated machine '%s', %zu devices; nothing here runs on a GPU%s\n", machine.name.c_str(),
         machine.cards.size(), visibility.c_str());
-}
-
-// The index that an entry of CUDA_VISIBLE_DEVICES means, or -1.
-int visible_index(const std::string &entry, const std::vector<Card> &cards) {
-    if (!entry.empty() && entry.find_first_not_of("0123456789") == entry.npos) {
-        unsigned long index = std::strtoul(entry.c_str(), nullptr, 10);
-        return index < cards.size() ? (int)index : -1;
-    }
-    int found = -1;
-    for (size_t i = 0; i < cards.size(); ++i) {
-        bool starts = entry.size() > 4 && cards[i].visible_uuid().compare(0, entry.size(), entry) == 0;
-        if (!starts) continue;
-        if (found >= 0) return -1; // not unique
-        found = (int)i;
-    }
-    return found;
 }
 
 void report_at_exit() {
@@ -101,20 +86,12 @@ void Simulator::unload(std::unique_lock<std::mutex> &lock) {
 }
 
 void Simulator::choose_visible() {
-    const char *variable = getenv("CUDA_VISIBLE_DEVICES");
-    std::vector<size_t> chosen;
-    visibility.clear();
-    if (!variable) {
-        for (size_t i = 0; i < machine.cards.size(); ++i) chosen.push_back(i);
-    } else {
-        std::stringstream entries(variable);
-        for (std::string entry; std::getline(entries, entry, ',');) {
-            int index = visible_index(entry, machine.cards);
-            if (index < 0) break; // this entry and all that follow are hidden
-            chosen.push_back((size_t)index);
-        }
-        visibility = text("; CUDA_VISIBLE_DEVICES shows %zu of them", chosen.size());
-    }
+    auto value = [&](const char *name, const std::unique_ptr<std::string> &own) -> const char * {
+        return !has_own_visibility ? getenv(name) : own ? own->c_str() : nullptr;
+    };
+    const char *variable = value("CUDA_VISIBLE_DEVICES", visible_list), *order = value("CUDA_DEVICE_ORDER", device_order);
+    std::vector<size_t> chosen = visible_cards(variable, order, machine);
+    visibility = variable ? text("; CUDA_VISIBLE_DEVICES shows %zu of them", chosen.size()) : "";
     for (size_t index : chosen) {
         auto device = std::make_unique<Device>();
         device->ordinal = (int)devices.size();

@@ -29,6 +29,9 @@ struct Simulator {
     bool loaded = false, initialized = false;
     std::vector<std::unique_ptr<Device>> devices;
     std::string visibility; // what CUDA_VISIBLE_DEVICES did, in words
+    // In the place of the environment's two variables, when a test says so; null: not set.
+    bool has_own_visibility = false;
+    std::unique_ptr<std::string> visible_list, device_order;
     AddressSpace memory;
     HostMemory host;
     Scheduler scheduler;

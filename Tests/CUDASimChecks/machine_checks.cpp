@@ -253,3 +253,53 @@ CHECK(traces, "the trace tells calls, operations and results") {
     REQUIRE(text.find("call: cuMemAlloc_v2 device 0: CUDA_ERROR_INVALID_VALUE: an allocation of no bytes") != text.npos);
     REQUIRE(text.find("memset of 64 bytes") != text.npos);
 }
+
+CHECK(visible_devices, "the list of visible devices is read as the driver reads it, and NVML takes no notice") {
+    std::string card = "{ \"name\": \"card\", \"compute_capability\": \"8.9\", \"multiprocessors\": 4, \"memory_mib\": 64, ";
+    std::string machine = "{ \"name\": \"three\", \"devices\": [" + card + "\"uuid\": \"GPU-aa000000-0000-4000-8000-000000000000\", \"pci\": \"0000:41:00.0\" }, " +
+                          card + "\"uuid\": \"GPU-ab000000-0000-4000-8000-000000000000\", \"pci\": \"0000:01:00.0\" }, " +
+                          card + "\"pci\": \"0000:81:00.0\", \"mig\": { \"profile\": \"1g\", \"uuid\": \"MIG-cc000000-0000-4000-8000-000000000000\", "
+                                 "\"gpu_instance\": 7, \"multiprocessors\": 1, \"memory_mib\": 8 } }] }";
+    // What CUDA shows, by the first byte of each UUID.
+    auto shown = [&](const char *list, const char *order) {
+        cudasim_set_visible_devices(list, order);
+        use(machine);
+        std::string found;
+        CUresult started = cuInit(0);
+        REQUIRE(started == CUDA_SUCCESS || started == CUDA_ERROR_NO_DEVICE);
+        int count = 0;
+        if (started == CUDA_SUCCESS) OK(cuDeviceGetCount(&count));
+        for (int i = 0; i < count; ++i) {
+            CUuuid uuid;
+            OK(cuDeviceGetUuid_v2(&uuid, i));
+            char text[4];
+            snprintf(text, sizeof text, "%02x ", (unsigned char)uuid.bytes[0]);
+            found += text;
+        }
+        unsigned cards;
+        nvmlDevice_t first;
+        nvmlPciInfo_t place;
+        REQUIRE(nvmlInit_v2() == NVML_SUCCESS && nvmlDeviceGetCount_v2(&cards) == NVML_SUCCESS && cards == 3);
+        REQUIRE(nvmlDeviceGetHandleByIndex_v2(0, &first) == NVML_SUCCESS);
+        REQUIRE(nvmlDeviceGetPciInfo_v3(first, &place) == NVML_SUCCESS && place.bus == 1);
+        unsigned index;
+        REQUIRE(nvmlDeviceGetIndex(first, &index) == NVML_SUCCESS && index == 0);
+        return found;
+    };
+    struct {
+        const char *list, *order, *shown;
+    } cases[] = {
+        {nullptr, nullptr, "aa ab "}, {nullptr, "PCI_BUS_ID", "ab aa "}, {"", nullptr, ""}, {"1", nullptr, "ab "},
+        {"1", "PCI_BUS_ID", "aa "}, {"1,0", nullptr, "ab aa "}, {"0,9,1", nullptr, "aa "}, {"0,-1,1", nullptr, "aa "},
+        {"1x,0", nullptr, "ab aa "}, {"0,0", nullptr, ""}, {"GPU-ab", nullptr, "ab "}, {"GPU-AB,GPU-aa", nullptr, "ab aa "},
+        {"GPU-a", nullptr, ""}, {"GPU-ab,0", nullptr, "ab "}, {"0,GPU-ab", nullptr, "aa "}, {"MIG-cc", nullptr, "cc "},
+        {"0,2", nullptr, "cc "}, {"MIG-GPU-00000000-0000-4000-8000-000000000002/7/0", nullptr, "cc "},
+        {"MIG-GPU-00000000-0000-4000-8000-000000000002/6/0", nullptr, ""},
+    };
+    for (const auto &one : cases) {
+        std::string got = shown(one.list, one.order);
+        if (got != one.shown) wrong(__FILE__, __LINE__, std::string(one.list ? one.list : "unset") + " shows " + got);
+    }
+    cudasim_set_visible_devices(nullptr, nullptr);
+    use(test_machine(1));
+}

@@ -140,6 +140,19 @@ final class SimulatedMachine {
         try #require(status == 0, "\(problem)")
     }
 
+    /// Loads the machine again with these variables in the place of CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER.
+    func show(_ visibleDevices: String?, order: String? = nil, of description: String) throws {
+        typealias Show = @convention(c) (UnsafePointer<CChar>?, UnsafePointer<CChar>?) -> Void
+        let show = try function("cudasim_set_visible_devices", Show.self)
+        switch (visibleDevices, order) {
+        case (let list?, let order?): show(list, order)
+        case (let list?, nil): show(list, nil)
+        case (nil, let order?): show(nil, order)
+        case (nil, nil): show(nil, nil)
+        }
+        try load(description)
+    }
+
     /// Changes the order of operations; waits until none is left.
     func setOrder(_ order: Order) throws {
         let set = try function("cudasim_set_order", (@convention(c) (Int32, UInt64) -> Void).self)

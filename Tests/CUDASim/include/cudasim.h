@@ -28,6 +28,10 @@ typedef struct simt_kernel {
 /// or what FACET_CUDASIM names when null. Returns 0, or 1 with the reason in `cudasim_last_problem`.
 int cudasim_load_machine(const char *json);
 
+/// From the next load on, in the place of CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER of the environment, which the whole
+/// process shares; null for a variable that is not set.
+void cudasim_set_visible_devices(const char *list, const char *order);
+
 /// The same machine again, as after a new start of the process.
 void cudasim_reset(void);
 
