@@ -181,7 +181,7 @@ let package = Package(
             name: "FacetCUDASimTests",
             dependencies: [
                 "FacetCUDA", "CCUDAKernels", "FacetTensor", "FacetTokenizer", "FacetImage", "FacetPlacement",
-                "FacetModel", "FacetEngine", "FacetVerify", "FacetTestSupport",
+                "FacetCheckpoint", "FacetModel", "FacetEngine", "FacetVerify", "FacetTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

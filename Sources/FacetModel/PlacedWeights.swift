@@ -66,7 +66,8 @@ final class PlacedWeights: WeightBinder {
         try close()
         open = unit
         let place = placement[unit]
-        if packs, let following = next[unit] { source.advise(.willNeed, tensors: names(of: following)) }
+        let readsAtOnce = packs || devices[place.device].readsWeightsWhileBinding
+        if readsAtOnce, let following = next[unit] { source.advise(.willNeed, tensors: names(of: following)) }
         guard place.residency != .resident, let streamer = streamers[place.device], let packing = packings[unit]
         else { return [WeightLoader(source, onto: devices[place.device], schemes: schemes, packs: packs)] }
         try checkScales(packing)
@@ -104,8 +105,10 @@ final class PlacedWeights: WeightBinder {
         let byteCount = packings[unit]?.tensorByteCount ?? 0
         let before = loaded.last { $0.device == device }?.deviceByteCount ?? 0
         let event = try mappingTensorError { () throws(TensorError) in try devices[device].record() }
-        // A device that works in place is done with the unit: its file's pages must not pile up beside the packed weights.
-        if packs && event.hasPassed { source.advise(.dontNeed, tensors: names(of: unit)) }
+        // A device that works in place, or has its own copy, is done with the unit: its file's pages must not pile up.
+        if (packs && event.hasPassed) || devices[device].readsWeightsWhileBinding {
+            source.advise(.dontNeed, tensors: names(of: unit))
+        }
         loaded.append(
             LoadedUnit(
                 unit: unit, device: device, event: event, byteCount: byteCount, deviceByteCount: before + byteCount))

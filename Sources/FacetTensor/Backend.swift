@@ -77,6 +77,9 @@ public protocol Backend: AnyObject {
 
     // MARK: Weights
 
+    /// Whether the bytes of a weight have been read when `bind` returns, so that their file's pages may go.
+    var readsWeightsWhileBinding: Bool { get }
+
     /// Makes a weight matrix usable by `linear` on this device.
     ///
     /// The source may be mapped from a file; a backend keeps it as it is, copies it or lays it out anew.
@@ -271,6 +274,9 @@ extension Backend {
 
     /// The weights as they are bound are laid out well enough.
     public func packed(_ layer: LinearWeights, isGated: Bool) throws(TensorError) -> LinearWeights { layer }
+
+    /// Weights are read later, or used from where they are.
+    public var readsWeightsWhileBinding: Bool { false }
 
     /// Nobody counts.
     public var memoryUse: MemoryUse? { nil }

@@ -1,6 +1,9 @@
 public import FacetTensor
 
 extension CUDABackend {
+    /// They go to the card through pinned memory, in the calling thread's time.
+    public var readsWeightsWhileBinding: Bool { true }
+
     /// Weights and biases of 16 bits are converted to `weightDType`, in their place.
     ///
     /// - Throws: `.notRepresentable` for a number that this type has no room for.
