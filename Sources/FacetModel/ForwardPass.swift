@@ -57,8 +57,9 @@ public struct ForwardPass {
         return integers
     }
 
-    /// Names the operations of some decoder layers on a device, where they come again with the next token: every
-    /// sequence has one new row. Nil where they do not.
+    /// Names the operations of some decoder layers on a device, where they come again with the next token.
+    ///
+    /// They do while every sequence has one new row; nil otherwise.
     func replayKey(_ layers: Range<Int>, at place: Place) -> ReplayKey? {
         guard probe == nil, batch.rowCount == batch.contextLengths.count, batch.rowCount > 0 else { return nil }
         return ReplayKey(

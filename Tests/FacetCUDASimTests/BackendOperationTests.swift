@@ -11,7 +11,9 @@ struct BackendOperationTests {
                 let x = try pair.random([rows, width], dtype, scale: 3)
                 let weight = try pair.hostRandom([width], weightType), bias = try pair.hostRandom([width], weightType)
                 let y = try pair.result([rows, width], dtype)
-                let (cardWeight, cardBias) = (try pair.card.bind(parameter: weight), try pair.card.bind(parameter: bias))
+                let (cardWeight, cardBias) = (
+                    try pair.card.bind(parameter: weight), try pair.card.bind(parameter: bias)
+                )
                 try pair.card.rmsNorm(x.card, RMSNormWeights(weight: cardWeight, epsilon: 1e-5), into: y.card)
                 try pair.cpu.rmsNorm(x.cpu, RMSNormWeights(weight: weight, epsilon: 1e-5), into: y.cpu)
                 try pair.expectEqual(y, "rmsNorm")
@@ -105,7 +107,8 @@ struct BackendOperationTests {
             #expect(throws: TensorError.self) {
                 try pair.card.rmsNorm(x.card, norm, into: pair.result([2, 8], .bfloat16).card)
             }
-            let short = RMSNormWeights(weight: try pair.card.bind(parameter: pair.hostRandom([7], .float32)), epsilon: 1)
+            let short = RMSNormWeights(
+                weight: try pair.card.bind(parameter: pair.hostRandom([7], .float32)), epsilon: 1)
             #expect(throws: TensorError.self) { try pair.card.rmsNorm(x.card, short, into: y.card) }
             let integers = try pair.indices([1, 2])
             #expect(throws: TensorError.self) { try pair.card.scale(integers.card, by: 2) }

@@ -8,7 +8,9 @@ final class BackendPair {
     let cpu: CPUBackend
     private var seed: UInt64 = 0
 
-    init(_ machine: SimulatedMachine, budget: Int = 48 << 20, usesLibrary: Bool = true, weightDType: DType? = nil) throws {
+    init(_ machine: SimulatedMachine, budget: Int = 48 << 20, usesLibrary: Bool = true, weightDType: DType? = nil)
+        throws
+    {
         let opened = try CUDAMachine(machine.search, cards: [0])
         var options = CUDAMachine.Options()
         options.usesLibrary = usesLibrary

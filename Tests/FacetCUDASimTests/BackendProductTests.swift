@@ -40,7 +40,9 @@ struct BackendProductTests {
         try BackendPair.run { pair in
             for dtype in [DType.bfloat16, .float16] {
                 let weight = try pair.hostRandom([300, 64], dtype, scale: 0.2)
-                let (card, cpu) = (try pair.card.bind(weight: weight, bias: nil), try pair.cpu.bind(weight: weight, bias: nil))
+                let (card, cpu) = (
+                    try pair.card.bind(weight: weight, bias: nil), try pair.cpu.bind(weight: weight, bias: nil)
+                )
                 for rows in [1, 5, 16, 30] {
                     let x = try pair.random([rows, 64], dtype)
                     let y = try pair.result([rows, 300], .float32)
@@ -131,7 +133,9 @@ struct BackendProductTests {
 
 @Suite("A card that computes in float16")
 struct HalfPrecisionTests {
-    @Test("16-bit weights are converted when they are bound, and products agree with the CPU's", arguments: ["7.5", "9.0"])
+    @Test(
+        "16-bit weights are converted when they are bound, and products agree with the CPU's",
+        arguments: ["7.5", "9.0"])
     func converts(capability: String) throws {
         let machine = try SimulatedMachine(memoryMiB: 160, capability: capability)
         try SimulatedMachine.run(machine) { machine in

@@ -26,9 +26,11 @@ struct EngineFaultTests {
 
         /// The tokens of a case that a third-party program made.
         func reference(_ name: String) throws -> [Int32] {
-            struct Expected: Decodable { let greedy_token_ids: [Int32] }
+            struct Expected: Decodable { let greedyTokenIds: [Int32] }
             let file = EngineFaultTests.folder.appendingPathComponent("cases/\(name)/expected.json")
-            return try JSONDecoder().decode(Expected.self, from: Data(contentsOf: file)).greedy_token_ids
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(Expected.self, from: Data(contentsOf: file)).greedyTokenIds
         }
 
         func submit(_ name: String) throws -> Engine.Events {

@@ -104,7 +104,9 @@ struct ModelTests {
     /// The units of both chains in even shares, in order.
     private func spread(_ recipe: GLM4VConfiguration, over count: Int) -> Placement {
         var placement = Placement.single(recipe)
-        for index in placement.vision.indices { placement.vision[index].device = index * count / placement.vision.count }
+        for index in placement.vision.indices {
+            placement.vision[index].device = index * count / placement.vision.count
+        }
         for index in placement.decoder.indices {
             placement.decoder[index].device = index * count / placement.decoder.count
         }

@@ -85,9 +85,11 @@ extension PlanMachine {
 
     private static func profile(_ card: OpenCard, size: Int?) -> DeviceProfile {
         let known = KnownCard.like(driverName: card.name, memoryByteCount: card.totalByteCount)
-        let rates = card.rates ?? DeviceRates(
-            flops: (known?.teraflops ?? ordinaryTeraflops) * 1e12,
-            bandwidth: (known?.gigabytesPerSecond ?? ordinaryBandwidth) * 1e9)
+        let rates =
+            card.rates
+            ?? DeviceRates(
+                flops: (known?.teraflops ?? ordinaryTeraflops) * 1e12,
+                bandwidth: (known?.gigabytesPerSecond ?? ordinaryBandwidth) * 1e9)
         return DeviceProfile(
             name: card.name, totalBytes: size ?? card.totalByteCount, freeBytes: size ?? card.freeByteCount,
             contextBytes: card.reserveByteCount, marginBytes: size == nil ? nil : 0, rates: rates)
