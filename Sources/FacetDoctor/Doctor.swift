@@ -77,10 +77,11 @@ public struct Doctor: Sendable {
             BuildProbe(version: version, backends: backends, roots).facts()
         }
         facts.driver = await probe(.driver, limits.reading) { DriverProbe(roots).facts() }
-        facts.driver?.library = await probe(.library, limits.reading) { LibraryProbe("libcuda.so.1").facts() }
+        let library = LibraryProbe("libcuda.so.1", setting: environment["FACET_CUDA_DRIVER"])
+        facts.driver?.library = await probe(.library, limits.reading) { library.facts() }
         if let gpuProbe {
             facts.gpu = await probe(.cards, limits.reading) { try gpuProbe.facts() } ?? nil
-            if (facts.gpu?.cards?.count ?? 0) > 1 {
+            if (facts.gpu?.cards?.count ?? 0) > 1, facts.gpu?.startProblem == nil {
                 facts.gpu?.peers = await probe(.peers, limits.computing) { try gpuProbe.peers() }
             }
         }

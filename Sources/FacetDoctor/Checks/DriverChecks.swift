@@ -157,6 +157,11 @@ extension Check {
     private static func libraries(_ facts: Facts, _ check: Check) -> [Finding] {
         (facts.gpu?.libraries ?? []).map { library in
             if library.isLoadable { return check.ok(of: library.name, library.version ?? "loads") }
+            if library.name.hasPrefix("libcublasLt") {
+                return check.warn(
+                    of: library.name, library.reason ?? "cannot be loaded", needed: "the library",
+                    remedy: "Facet's own products are slower for many rows: install it with the CUDA toolkit, or pip")
+            }
             return check.fail(
                 of: library.name, library.reason ?? "cannot be loaded", needed: "the library",
                 remedy: "install it with the CUDA toolkit, or with pip")

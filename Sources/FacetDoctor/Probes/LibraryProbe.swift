@@ -9,13 +9,19 @@ import CBuild
 /// Tries to open a shared library, and tells its version by its file's name.
 public struct LibraryProbe: Sendable {
     private let name: String
+    private let file: String
 
     /// Names the library, such as `libcuda.so.1`.
-    public init(_ name: String) { self.name = name }
+    ///
+    /// - Parameter setting: the file to open in its place, from a variable of the environment; nil or empty for none.
+    public init(_ name: String, setting: String? = nil) {
+        self.name = name
+        file = setting.flatMap { $0.isEmpty ? nil : $0 } ?? name
+    }
 
     /// Opens the library; nothing of it is called, and it stays open, as drivers' libraries must.
     public func facts() -> LibraryFacts {
-        guard let handle = dlopen(name, RTLD_NOW | RTLD_LOCAL) else {
+        guard let handle = dlopen(file, RTLD_NOW | RTLD_LOCAL) else {
             let reason = dlerror().map { String(cString: $0) }
             return LibraryFacts(name: name, isLoadable: false, reason: reason)
         }

@@ -10,8 +10,10 @@ struct CUDAProbe: GPUProbe {
         guard let library = try openNVML() else { return nil }
         var facts = GPUFacts()
         facts.driverVersion = library.driverVersion
+        facts.isSimulated = library.driverVersion.contains("(simulated)")
         facts.cudaVersion = library.cudaVersion.map { $0.major * 1000 + $0.minor * 10 }
         facts.cards = try library.cards().map(CardFacts.init)
+        facts.libraries = [NVIDIALibrary.nvrtc, .cublasLt].map { libraryFacts($0, library.cudaVersion?.major) }
         do {
             facts.visibleCards = try CUDADriver(search).devices().map(\.uuid.description)
         } catch CUDAError.noDevice {
@@ -24,7 +26,26 @@ struct CUDAProbe: GPUProbe {
 
     func peers() throws -> [PeerFacts] {
         guard let library = try openNVML() else { return [] }
-        return try PeerProbe(library, try CUDADriver(search)).facts()
+        do {
+            return try PeerProbe(library, try CUDADriver(search)).facts()
+        } catch CUDAError.noDevice {
+            // All are hidden, which is no failure of the links.
+            return []
+        }
+    }
+
+    /// Whether a library of the toolkit opens, and its version where it tells it.
+    private func libraryFacts(_ library: NVIDIALibrary, _ cudaMajor: Int?) -> LibraryFacts {
+        do {
+            guard library == .nvrtc else {
+                _ = try search.open(library, cudaMajor: cudaMajor)
+                return LibraryFacts(name: "\(library)", isLoadable: true)
+            }
+            let compiler = try NVRTC(search, cudaMajor: cudaMajor)
+            return LibraryFacts(name: "\(library)", isLoadable: true, version: "\(compiler.version)")
+        } catch {
+            return LibraryFacts(name: "\(library)", isLoadable: false, reason: "\(error)")
+        }
     }
 
     /// The library; nil where it is not installed and nobody said where it is.
@@ -44,6 +65,9 @@ private struct PeerProbe {
         let card: NVMLCard
         let place: Int
         let arena: DeviceArena
+
+        /// Whether no trial has stopped the card yet.
+        var isWorking: Bool { arena.context.lossReason == nil }
     }
 
     private static let arenaByteCount = 40 << 20
@@ -53,26 +77,52 @@ private struct PeerProbe {
     private let library: NVML
     private let members: [Member]
 
+    /// Takes memory of every card that can be used; the others' pairs are left out.
+    ///
+    /// - Throws: why a card cannot be used, when fewer than two can.
     init(_ library: NVML, _ driver: CUDADriver) throws {
         self.library = library
         let cards = try library.cards()
-        members = try driver.devices().enumerated().compactMap { index, device in
+        var members: [Member] = []
+        var problem: (any Error)?
+        for (index, device) in try driver.devices().enumerated() {
             // An instance of a divided card has a name of its own and reaches no other.
-            guard let place = cards.firstIndex(where: { $0.cardUUID == device.uuid }) else { return nil }
-            let arena = try DeviceArena(try CUDAContext(driver, index: index), byteCount: Self.arenaByteCount)
-            return Member(card: cards[place], place: place, arena: arena)
+            guard let place = cards.firstIndex(where: { $0.cardUUID == device.uuid }) else { continue }
+            do {
+                let arena = try DeviceArena(try CUDAContext(driver, index: index), byteCount: Self.arenaByteCount)
+                members.append(Member(card: cards[place], place: place, arena: arena))
+            } catch { problem = error }
         }
+        if members.count < 2, let problem { throw problem }
+        self.members = members
     }
 
-    func facts() throws -> [PeerFacts] {
-        let network = try PeerNetwork(members.map(\.arena))
+    /// Each pair by itself, so that a link that stops its cards leaves the pairs of others alone.
+    func facts() -> [PeerFacts] {
         var facts: [PeerFacts] = []
         for first in members.indices {
-            for second in members.indices where second != first {
-                guard let link = network.link(from: first, to: second) else { continue }
-                facts.append(pair(link, members[first], members[second]))
+            for second in members.indices where second > first {
+                let (one, other) = (members[first], members[second])
+                guard one.isWorking && other.isWorking else { continue }
+                do {
+                    let network = try PeerNetwork([one.arena, other.arena], limit: .seconds(20))
+                    for (from, to, source, target) in [(0, 1, one, other), (1, 0, other, one)] {
+                        guard let link = network.link(from: from, to: to) else { continue }
+                        facts.append(pair(link, source, target))
+                    }
+                } catch {
+                    facts += [failed(one, other, error), failed(other, one, error)]
+                }
             }
         }
+        return facts
+    }
+
+    /// A pair whose trial stopped a card.
+    private func failed(_ source: Member, _ target: Member, _ error: CUDAError) -> PeerFacts {
+        var facts = PeerFacts(from: source.place, to: target.place)
+        facts.hasNvlink = library.connection(source.card, target.card).nvLink.map { $0 == .possible }
+        (facts.canAccess, facts.check, facts.reason) = (true, .failed, "\(error)")
         return facts
     }
 
