@@ -4,7 +4,7 @@ public import FacetTensor
 
 /// How to set up an engine around a checkpoint; every default suits one person asking one question at a time.
 public struct EngineOptions: Sendable, Hashable {
-    /// Type of activations and cache, float32 or bfloat16; nil for the one the checkpoint was published in.
+    /// Type of activations and cache: float32, bfloat16, or float16 on cards; nil for what the checkpoint was published in.
     public var dtype: DType?
 
     /// How weights are quantized while they are loaded; nil to use them as they are stored.

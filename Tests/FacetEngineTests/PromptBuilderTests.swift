@@ -162,10 +162,10 @@ struct EngineOptionsTests {
     @Test("refuses types that the model does not compute in")
     func dtype() {
         var options = EngineOptions()
-        options.dtype = .float16
-        #expect(throws: EngineError.invalidOption(option: "dtype", expected: "float32 or bfloat16", got: "float16")) {
-            try options.activationDType(configuration)
-        }
+        options.dtype = .int8
+        let refusal = EngineError.invalidOption(
+            option: "dtype", expected: "float32, bfloat16 or float16", got: "int8")
+        #expect(throws: refusal) { try options.activationDType(configuration) }
     }
 
     @Test("reads the available memory")

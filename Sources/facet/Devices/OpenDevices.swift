@@ -46,7 +46,8 @@ struct OpenDevices {
     /// The devices as the planner takes them.
     func planMachine(hostByteCount: Int) -> PlanMachine {
         let contexts = machine?.contexts ?? []
-        let speeds = machine.map { MeasuredSpeeds($0) }
+        // One device gets everything, however fast it is.
+        let speeds = resolved.devices.count > 1 ? machine.map { MeasuredSpeeds($0) } : nil
         let cards = contexts.indices.map { index in
             let info = contexts[index].info
             var card = PlanMachine.OpenCard(
