@@ -42,9 +42,10 @@ at_most GLIBCXX "$most_glibcxx"
 env -i "$program" --version >/dev/null || fail "$program does not start with an empty environment"
 answer=$(env -i "$program" run --image "$picture" "Describe the picture.") || fail "$program does not answer"
 [ -n "$answer" ] || fail "$program answers nothing"
-# The C library's own dynamic loader must work inside it: a library that is no driver is opened, and found to be none.
-opened=$(env -i FACET_CUDA_DRIVER=libm.so.6 "$program" doctor || true)
-grep -q cuInit <<<"$opened" || fail "$program cannot open libraries at run time, which NVIDIA's cards need"
+# Opening libraries at run time must work inside it: a part of the C library stands for one of NVIDIA's.
+opened=$(env -i LD_DEBUG=files FACET_NVML=libresolv.so.2 "$program" doctor 2>&1 || true)
+grep -q 'opening file=.*libresolv.so.2' <<<"$opened" ||
+    fail "$program cannot open libraries at run time, which NVIDIA's cards need"
 
 # The same answer in a root without Swift, without anything.
 root=$(mktemp -d)
@@ -61,7 +62,7 @@ spaces=(unshare --mount)
 if "${spaces[@]}" true 2>/dev/null; then
     # libdispatch counts threads in /proc.
     # shellcheck disable=SC2016
-    alone=$("${spaces[@]}" bash -c 'mount --rbind /proc "$1/proc" && exec env -i chroot "$1" /facet run --image /picture.png "Describe the picture."' - "$root")
+    alone=$("${spaces[@]}" bash -c 'mount --rbind /proc "$1/proc" && exec env -i "$(PATH=$PATH:/usr/sbin command -v chroot)" "$1" /facet run --image /picture.png "Describe the picture."' - "$root")
     [ "$alone" = "$answer" ] || fail "$program answers '$alone' in a root of its own, '$answer' outside"
     where="with an empty environment, and in a root with nothing else"
 else

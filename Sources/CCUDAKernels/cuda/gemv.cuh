@@ -34,10 +34,10 @@ DEV void gemv(
     store_typed(y, y_type, index, sum);
 }
 
-// Most threads and least blocks at once. With 8 rows the compiler would rather have four blocks and registers in memory.
+// Most threads and least blocks at once. Left alone, the compiler would rather have one block more and registers in memory.
 #define GEMV_BOUNDS_1 128
-#define GEMV_BOUNDS_4 128
-#define GEMV_BOUNDS_8 128, 3
+#define GEMV_BOUNDS_4 128, 3
+#define GEMV_BOUNDS_8 128, 2
 
 #define GEMV(T, t, W, w, R)                                                                                           \
     extern "C" __global__ void __launch_bounds__(GEMV_BOUNDS_##R) gemv_##t##_##w##_r##R(                               \
