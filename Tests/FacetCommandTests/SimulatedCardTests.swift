@@ -102,6 +102,25 @@ import Testing
         #expect(chat.status == 1 && losses == 1, "\(chat.errorOutput)")
     }
 
+    @Test("cards are measured once where it is asked for, and copies go through the host where they are told to")
+    func speeds() throws {
+        let settings = ["FACET_SPEEDS": "measured", "FACET_DIRECT_COPIES": "off"]
+        let file = folder.url.appendingPathComponent("facet/speeds.json")
+        #expect(!FileManager.default.fileExists(atPath: file.path))
+        let first = try ask(["--devices", "cuda"], settings)
+        #expect(first.status == 0, "\(first.errorOutput)")
+        #expect(first.errorOutput.contains("through host memory (direct access is switched off)"))
+        let measured = try Data(contentsOf: file)
+        let object = try #require(try JSONSerialization.jsonObject(with: measured) as? [String: [String: Any]])
+        #expect(object["cards"]?.count == 1 && object["links"]?.count == 2, "two cards of a model, two directions")
+        // What was measured is not measured again, and a file that is no record of speeds is made anew.
+        #expect(try ask(["--devices", "cuda"], settings).status == 0)
+        #expect(try Data(contentsOf: file) == measured)
+        try Data("{".utf8).write(to: file)
+        #expect(try ask(["--devices", "cuda"], settings).status == 0)
+        #expect(try Data(contentsOf: file).count > 100)
+    }
+
     @Test("a plan without a machine is for the cards there are")
     func plan() throws {
         let run = try CommandRun(["plan", "--model", tiny], environment: environment)

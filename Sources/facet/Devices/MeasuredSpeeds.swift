@@ -50,7 +50,8 @@ struct MeasuredSpeeds: Codable {
             let free = try context.memory().free / shares
             return min(SpeedTrial.preferredByteCount, (free - CUDAMachine.reserveByteCount(context.info)) / 2)
         }
-        let devices = try machine.start(budgets: budgets, KernelFolders.store(search, machine.driver))
+        let devices = try machine.start(
+            budgets: budgets, KernelFolders.store(search, machine.driver), CUDAMachine.Options(dtype: nil))
         for index in machine.contexts.indices where card(machine, index) == nil {
             let dtype: DType = machine.contexts[index].info.capability.hasBFloat16 ? .bfloat16 : .float16
             cards[Self.name(machine, index)] = try SpeedTrial(devices, dtype: dtype).card(index)

@@ -20,8 +20,7 @@ struct StartedCards {
         let budgets = zip(choice.devices.resolved.devices, choice.budgets)
             .compactMap { $0.card == nil ? nil : $1 }
         let devices: CUDADevices
-        var options = CUDAMachine.Options()
-        options.weightDType = choice.dtype
+        let options = CUDAMachine.Options(dtype: choice.dtype)
         do throws(CUDAError) {
             devices = try machine.start(budgets: budgets, KernelFolders.store(search, machine.driver), options)
         } catch { throw CommandError.cards(error, asked: "the cards cannot be started") }
