@@ -4,6 +4,7 @@ import FacetModel
 import FacetPlacement
 import FacetTensor
 import FacetTestSupport
+import Foundation
 import Synchronization
 import Testing
 
