@@ -90,7 +90,7 @@ DEV void paged_attention(
 }
 
 #define PAGED(T, suffix, quantized, name)                                                                             \
-    extern "C" __global__ void __launch_bounds__(128) name##_##suffix(                                                \
+    extern "C" __global__ void __launch_bounds__(128, 8) name##_##suffix(                                                \
         const T *q, int heads, int groups, int dimension, const void *keys, const void *values, int page_size,        \
         const int *offsets, const int *contexts, const int *pages, int pages_per_sequence, int sequences, T *y) {     \
         SHARED(float, weights, 4 * 32);                                                                               \
