@@ -1,8 +1,8 @@
 // The driver of products with packed weights: y = epilogue(x · weightᵀ + bias).
 //
-// The rows of x are written to `shared` first, as words in blocks of the depth: [block][row][row_words], or, where a path
-// has rows that lie together, [block][rows / together][row_words][together]. Then every task multiplies some of them with
-// some columns of panels, one block of panels at a time:
+// The rows of x are written to `shared` first, as words in blocks of the depth: [block][row][row_words], or, where a
+// path has rows that lie together, [block][rows / together][row_words][together]. Then every task multiplies some of
+// them with some columns of panels, one block of panels at a time:
 //
 //     few rows   a task is a stretch of memory: one panel after the other, from its first byte to its last
 //     many rows  a task is a chunk of rows and a block of four panels, of which one block of the depth at a time is

@@ -1,8 +1,8 @@
 // Products of float32 rows with packed panels of any format. See packed.h for the layouts.
 //
-// Panels are either decoded in registers (few rows: packed_few.h) or expanded to float32 first (many rows, which share the
-// work, and lie together as [word][packed_rows_f32], so that a tile reads one stream of each). A sum runs over the depth
-// in the same order in both.
+// Panels are either decoded in registers (few rows: packed_few.h) or expanded to float32 first (many rows, which share
+// the work, and lie together as [word][packed_rows_f32], so that a tile reads one stream of each). A sum runs over the
+// depth in the same order in both.
 #pragma once
 #include "rowwise.h"
 
@@ -86,7 +86,7 @@ enum {
     packed_tile_width = packed_tile_vectors * LANES,
 #if CC_VECTOR_BYTES == 32
     packed_step_f32 = 84, // rows that meet a panel before the next
-    // Words between two branches. A word is 20 instructions for 6 cycles, and the rows of 8 words are whole cache lines.
+    // Words between two branches: a word is 20 instructions for 6 cycles, and rows of 8 words are whole cache lines.
     packed_turn_f32 = 8,
 #else
     packed_step_f32 = packed_rows_f32 == 14 ? 14 : 12,
@@ -240,8 +240,8 @@ INLINE void tile_packed_f32(const float *rows, int height, const float *panel, p
 
 #include "packed_few.h"
 
-// A few rows, one after the other, meet a panel as it is. Many, which lie together, meet an expanded one: the columns of a
-// tile, which are in the nearest cache then, meet all rows before the next columns.
+// A few rows, one after the other, meet a panel as it is. Many, which lie together, meet an expanded one: the columns of
+// a tile, which are in the nearest cache then, meet all rows before the next columns.
 static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
                                 int accumulate) {
     if (!panel.expanded) {
