@@ -40,6 +40,9 @@ static const ck_kernel kernels[] = {
 #define SOURCE "product"
     CK_KERNELS_product(ENTRY)
 #undef SOURCE
+#define SOURCE "product_fp8"
+    CK_KERNELS_product_fp8(ENTRY)
+#undef SOURCE
 #define SOURCE "product_plain"
     CK_KERNELS_product_plain(ENTRY)
 #undef SOURCE

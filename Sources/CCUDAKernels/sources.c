@@ -91,6 +91,10 @@ static const char product_cu[] = {
 #embed "cuda/product.cu"
 };
 
+static const char product_fp8_cu[] = {
+#embed "cuda/product_fp8.cu"
+};
+
 static const char product_plain_cu[] = {
 #embed "cuda/product_plain.cu"
 };
@@ -138,6 +142,7 @@ static const ck_source sources[] = {
     {"attention_decode.cu", attention_decode_cu, sizeof attention_decode_cu, 0},
     {"attention_plain.cu", attention_plain_cu, sizeof attention_plain_cu, 0},
     {"product.cu", product_cu, sizeof product_cu, 0},
+    {"product_fp8.cu", product_fp8_cu, sizeof product_fp8_cu, 0},
     {"product_plain.cu", product_plain_cu, sizeof product_plain_cu, 0},
     {"sampling.cu", sampling_cu, sizeof sampling_cu, 0},
     {"fused_f32.cu", fused_f32_cu, sizeof fused_f32_cu, 0},

@@ -17,6 +17,7 @@ struct cublasLtMatmulDescOpaque {
     int transposes_a, transposes_b, epilogue;
     uint64_t bias;
     int bias_type; // -1: that of d
+    int8_t fast_accumulation;
 };
 
 struct cublasLtMatrixLayoutOpaque {
@@ -82,7 +83,7 @@ const uint64_t algorithm_mark = 0x46414345544C5401u;
 uint64_t signature(
     const cublasLtMatmulDescOpaque &desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
     cublasLtMatrixLayout_t d) {
-    uint64_t words[22];
+    uint64_t words[21];
     size_t count = 0;
     for (cublasLtMatrixLayout_t layout : {a, b, c, d}) {
         words[count++] = (uint64_t)layout->type;
@@ -90,7 +91,9 @@ uint64_t signature(
         words[count++] = layout->cols;
         words[count++] = (uint64_t)layout->ld;
     }
-    for (int value : {(int)desc.compute, desc.transposes_a, desc.transposes_b, desc.epilogue}) words[count++] = (uint64_t)value;
+    for (int value : {(int)desc.compute, desc.transposes_a, desc.transposes_b, desc.epilogue, (int)desc.fast_accumulation}) {
+        words[count++] = (uint64_t)value;
+    }
     return fingerprint(words, count * 8);
 }
 
@@ -109,6 +112,25 @@ void check_layouts(
     }
 }
 
+// What the library asks of 8-bit operands: the "TN" form, and sizes that are multiples of 16.
+void check_fp8(
+    const cublasLtMatmulDescOpaque &desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t d,
+    const Device &device) {
+    if (!device.at_least(8, 9)) {
+        refuse(CUBLAS_STATUS_ARCH_MISMATCH, "fp8 needs compute capability 8.9; device %d is older", device.ordinal);
+    }
+    if (!desc.transposes_a || desc.transposes_b) refuse(CUBLAS_STATUS_NOT_SUPPORTED, "fp8 needs a transposed, b not");
+    if (desc.compute != CUBLAS_COMPUTE_32F) refuse(CUBLAS_STATUS_NOT_SUPPORTED, "fp8 is summed in float32");
+    if (a->rows % 16 || a->ld % 16 || b->ld % 16 || d->rows % 16 || d->ld % 16) {
+        refuse(
+            CUBLAS_STATUS_NOT_SUPPORTED, "fp8 needs multiples of 16: depth %llu, leading dimensions %lld, %lld, %lld",
+            (unsigned long long)a->rows, (long long)a->ld, (long long)b->ld, (long long)d->ld);
+    }
+    if (desc.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
+        refuse(CUBLAS_STATUS_NOT_SUPPORTED, "fp8 with a bias is not simulated: scales come before it");
+    }
+}
+
 void check_types(
     const cublasLtMatmulDescOpaque &desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
     cublasLtMatrixLayout_t d, const Device &device) {
@@ -117,6 +139,7 @@ void check_types(
     if (d->type != a->type && d->type != CUDA_R_32F) {
         refuse(CUBLAS_STATUS_NOT_SUPPORTED, "d has type %d where a has %d: the same or float32", d->type, a->type);
     }
+    if (a->type == CUDA_R_8F_E4M3) check_fp8(desc, a, b, d, device);
     if (a->type == CUDA_R_16BF && !device.at_least(8, 0)) {
         refuse(CUBLAS_STATUS_ARCH_MISMATCH, "bf16 needs compute capability 8.0; device %d is older", device.ordinal);
     }
@@ -233,7 +256,7 @@ cublasStatus_t cublasLtMatmulDescCreate(
         if (!known || scaleType != CUDA_R_32F) {
             refuse(CUBLAS_STATUS_NOT_SUPPORTED, "compute type %d with scale type %d", computeType, scaleType);
         }
-        *desc = new cublasLtMatmulDescOpaque{computeType, 0, 0, CUBLASLT_EPILOGUE_DEFAULT, 0, -1};
+        *desc = new cublasLtMatmulDescOpaque{computeType, 0, 0, CUBLASLT_EPILOGUE_DEFAULT, 0, -1, 0};
     });
 }
 
@@ -251,6 +274,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(
         case CUBLASLT_MATMUL_DESC_TRANSB: return take(&desc->transposes_b, value, bytes, "TRANSB");
         case CUBLASLT_MATMUL_DESC_EPILOGUE: return take(&desc->epilogue, value, bytes, "EPILOGUE");
         case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return take(&desc->bias, value, bytes, "BIAS_POINTER");
+        case CUBLASLT_MATMUL_DESC_FAST_ACCUM: return take(&desc->fast_accumulation, value, bytes, "FAST_ACCUM");
         case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE: return take(&desc->bias_type, value, bytes, "BIAS_DATA_TYPE");
         }
         refuse(CUBLAS_STATUS_NOT_SUPPORTED, "attribute %d of a product is not simulated", (int)attribute);
@@ -261,7 +285,7 @@ cublasStatus_t cublasLtMatrixLayoutCreate(
     cublasLtMatrixLayout_t *layout, cudaDataType_t type, uint64_t rows, uint64_t cols, int64_t ld) {
     return lt_call("cublasLtMatrixLayoutCreate", [&](Call &) {
         need_value(layout, "layout");
-        bool known = type == CUDA_R_32F || type == CUDA_R_16F || type == CUDA_R_16BF;
+        bool known = type == CUDA_R_32F || type == CUDA_R_16F || type == CUDA_R_16BF || type == CUDA_R_8F_E4M3;
         if (!known) refuse(CUBLAS_STATUS_NOT_SUPPORTED, "matrices of type %d are not simulated", (int)type);
         if (rows == 0 || cols == 0 || ld < (int64_t)rows) {
             refuse(

@@ -45,8 +45,17 @@ uint16_t to_bf16(float value) {
     return (uint16_t)(bits >> 16);
 }
 
+float from_e4m3(uint8_t code) {
+    int exponent = code >> 3 & 15, fraction = code & 7;
+    float sign = code & 0x80 ? -1.0f : 1.0f;
+    if ((code & 127) == 127) return NAN;
+    if (exponent == 0) return sign * std::ldexp((float)fraction, -9);
+    return sign * std::ldexp((float)(fraction + 8), exponent - 10);
+}
+
 float load(uint64_t address, uint64_t index, cudaDataType_t type) {
     if (type == CUDA_R_32F) return ((const float *)address)[index];
+    if (type == CUDA_R_8F_E4M3) return from_e4m3(((const uint8_t *)address)[index]);
     uint16_t bits = ((const uint16_t *)address)[index];
     return type == CUDA_R_16F ? from_half(bits) : from_bf16(bits);
 }

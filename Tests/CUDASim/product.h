@@ -10,7 +10,7 @@ struct Matrix {
     int64_t ld = 0; // elements from one column to the next
     uint64_t address = 0;
 
-    size_t element_bytes() const { return type == CUDA_R_32F ? 4 : 2; }
+    size_t element_bytes() const { return type == CUDA_R_32F ? 4 : type == CUDA_R_8F_E4M3 ? 1 : 2; }
     size_t bytes() const { return cols == 0 ? 0 : ((cols - 1) * (uint64_t)ld + rows) * element_bytes(); }
 };
 

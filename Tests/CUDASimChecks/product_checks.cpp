@@ -124,7 +124,7 @@ CHECK(product_refusals, "types, shapes, alignment, algorithms and handles that d
     CUdeviceptr x = allocate(4096), z = allocate(4096);
     Products products(CUDA_R_16BF, CUDA_R_16BF, 16, 4, 32), other(CUDA_R_16BF, CUDA_R_16BF, 16, 4, 16);
     cublasLtMatrixLayout_t layout;
-    REQUIRE(cublasLtMatrixLayoutCreate(&layout, CUDA_R_8F_E4M3, 4, 4, 4) == CUBLAS_STATUS_NOT_SUPPORTED);
+    REQUIRE(cublasLtMatrixLayoutCreate(&layout, (cudaDataType_t)3, 4, 4, 4) == CUBLAS_STATUS_NOT_SUPPORTED);
     REQUIRE(cublasLtMatrixLayoutCreate(&layout, CUDA_R_16F, 4, 4, 3) == CUBLAS_STATUS_INVALID_VALUE);
     int value = 1;
     REQUIRE(
@@ -142,6 +142,33 @@ CHECK(product_refusals, "types, shapes, alignment, algorithms and handles that d
     use(test_machine(1));
     cublasLtHandle_t handle;
     REQUIRE(cublasLtCreate(&handle) == CUBLAS_STATUS_NOT_INITIALIZED);
+}
+
+CHECK(fp8_product, "8-bit operands: their product, and what the library asks of them") {
+    use(test_machine(1));
+    start();
+    CUstream stream = new_stream();
+    Products products(CUDA_R_8F_E4M3, CUDA_R_32F, 16, 3, 32);
+    int8_t off = 0;
+    REQUIRE(
+        cublasLtMatmulDescSetAttribute(products.desc, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &off, 1) == CUBLAS_STATUS_SUCCESS);
+    REQUIRE(products.choose() == CUBLAS_STATUS_SUCCESS);
+    std::vector<uint8_t> weight(16 * 32, 0x38), x(3 * 32, 0); // 1
+    x[0] = 0x7e, x[33] = 0xc4, x[64] = 0x01, x[65] = 0x01;     // 448; -3; 2^-9 twice
+    CUdeviceptr y = allocate(16 * 3 * 4);
+    REQUIRE(products.multiply(uploaded(weight), uploaded(x), y, stream) == CUBLAS_STATUS_SUCCESS);
+    OK(cuStreamSynchronize(stream));
+    std::vector<float> sums(48);
+    OK(cuMemcpyDtoH_v2(sums.data(), y, 48 * 4));
+    for (int i = 0; i < 48; ++i) REQUIRE(sums[(size_t)i] == (i < 16 ? 448.0f : i < 32 ? -3.0f : 0x1p-8f));
+    Products narrow(CUDA_R_8F_E4M3, CUDA_R_32F, 16, 3, 24), odd(CUDA_R_8F_E4M3, CUDA_R_32F, 17, 3, 32);
+    REQUIRE(narrow.choose() == CUBLAS_STATUS_NOT_SUPPORTED && odd.choose() == CUBLAS_STATUS_NOT_SUPPORTED);
+    int straight = CUBLAS_OP_N;
+    Products square(CUDA_R_8F_E4M3, CUDA_R_32F, 16, 16, 16);
+    REQUIRE(
+        cublasLtMatmulDescSetAttribute(square.desc, CUBLASLT_MATMUL_DESC_TRANSA, &straight, sizeof straight) ==
+        CUBLAS_STATUS_SUCCESS);
+    REQUIRE(square.choose() == CUBLAS_STATUS_NOT_SUPPORTED);
 }
 
 CHECK(workspace, "an algorithm that needs a workspace gets it, in memory that is alive") {

@@ -121,6 +121,24 @@ import Testing
         #expect(try Data(contentsOf: file).count > 100)
     }
 
+    @Test("a card says what it does with fp8 weights, and only where there are some")
+    func float8() throws {
+        func line(_ dtype: String, _ settings: [String: String] = [:]) throws -> String {
+            let run = try CommandRun(
+                [
+                    "run", "--model", tiny, "--devices", "cuda:0", "--dtype", dtype, "--temperature", "0",
+                    "--max-tokens", "2", "--context", "64", "What is in this picture, please? And why is it there?",
+                ], environment: environment.merging(settings) { $1 }, limit: 3600)
+            #expect(run.status == 0, "\(run.errorOutput)")
+            return try #require(run.errorLines.first { $0.contains("cuda:0 is Test card") })
+        }
+        #expect(try line("fp8").contains("bfloat16 on tensor cores; fp8 arithmetic by cuBLASLt; products by"))
+        #expect(
+            try line("fp8", ["FACET_FP8_ARITHMETIC": "off"]).contains(
+                "fp8 as storage (FACET_FP8_ARITHMETIC is off)"))
+        #expect(try !line("int8").contains("fp8"))
+    }
+
     @Test("a plan without a machine is for the cards there are")
     func plan() throws {
         let run = try CommandRun(["plan", "--model", tiny], environment: environment)

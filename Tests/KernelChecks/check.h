@@ -114,6 +114,7 @@ void add_elementwise_checks(check_list &list);
 void add_gemv_checks(check_list &list);
 void add_fused_checks(check_list &list);
 void add_product_checks(check_list &list);
+void add_code_product_checks(check_list &list);
 void add_attention_checks(check_list &list);
 void add_rotary_checks(check_list &list);
 void add_rows_checks(check_list &list);

@@ -12,6 +12,7 @@ const checks::check_list &all() {
         checks::add_gemv_checks(list);
         checks::add_fused_checks(list);
         checks::add_product_checks(list);
+        checks::add_code_product_checks(list);
         checks::add_attention_checks(list);
         checks::add_rotary_checks(list);
         checks::add_rows_checks(list);

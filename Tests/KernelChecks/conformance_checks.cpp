@@ -1,5 +1,5 @@
 // Each function of dev.cuh: bit for bit, except sums of mma and the functions that cards approximate.
-#include "check.h"
+#include "weights.h"
 #include <cmath>
 #include <cstring>
 
@@ -61,11 +61,33 @@ void check_narrow(bench &b) {
     require_equal("whole", read<int>(b, whole, n), expected);
 }
 
-double fp8_number(unsigned code) {
-    int exponent = code >> 3 & 15, fraction = code & 7;
-    if ((code & 127) == 127) return NAN;
-    double x = exponent == 0 ? std::ldexp(fraction, -9) : std::ldexp(8 + fraction, exponent - 10);
-    return code & 128 ? -x : x;
+// The code of the nearest number, by trying all; of two equally near ones the even.
+unsigned char nearest_fp8(double x) {
+    unsigned char best = 0;
+    double least = INFINITY;
+    for (unsigned code = 0; code < 127; ++code) {
+        double distance = std::fabs(std::fabs(x) - fp8_value((unsigned char)code));
+        if (distance < least || (distance == least && code % 2 == 0)) best = (unsigned char)code, least = distance;
+    }
+    return best | (std::signbit(x) ? 0x80 : 0);
+}
+
+void check_narrow_fp8(bench &b) {
+    std::vector<double> numbers = hard_numbers();
+    for (double x : {448.0, 463.9, 464.0, 480.0, -1e6, 1.0625, 1.1875, -0.0, 0x1p-10, 3 * 0x1p-10, 0x1p-6 - 0x1p-11}) {
+        numbers.push_back(x);
+    }
+    if (numbers.size() % 2) numbers.push_back(1);
+    array x = make_array(TYPE_F32, numbers);
+    size_t n = x.count();
+    void *codes = b.space(n);
+    b.launch("conform_narrow_fp8", {((unsigned)n + 63) / 64}, 32, 0, b.put(x), (int)n, codes);
+    std::vector<unsigned char> expected;
+    for (double v : x.values) expected.push_back(nearest_fp8(v));
+    require_equal("fp8", read<unsigned char>(b, codes, n), expected);
+    array nan = make_array(TYPE_F32, {NAN, 1});
+    b.launch("conform_narrow_fp8", {1}, 32, 0, b.put(nan), 2, codes);
+    require_equal("NaN", std::vector<int>{read<unsigned char>(b, codes, 1)[0] & 0x7f}, {0x7f});
 }
 
 // Equal, or both NaN: which of the NaNs is the card's choice.
@@ -87,8 +109,8 @@ void check_widen(bench &b) {
     require_numbers("bfloat16", b.numbers_at(brains, TYPE_F32, n), decode(TYPE_BF16, patterns));
     std::vector<double> low(n), both(2 * n);
     for (size_t i = 0; i < n; ++i) {
-        low[i] = both[2 * i] = fp8_number((unsigned)i & 255);
-        both[2 * i + 1] = fp8_number((unsigned)i >> 8);
+        low[i] = both[2 * i] = fp8_value((unsigned char)i);
+        both[2 * i + 1] = fp8_value((unsigned char)(i >> 8));
     }
     require_numbers("fp8", b.numbers_at(codes, TYPE_F32, n), low);
     require_numbers("pairs of fp8", b.numbers_at(pairs, TYPE_F16, 2 * n), both);
@@ -164,6 +186,32 @@ void check_mma(bench &b, int type) {
     require_close("d", b.numbers_at(d, TYPE_F32, 128), expected, 0, 4e-6);
 }
 
+// 32 codes deep, two of them in an element.
+void check_mma_fp8(bench &b) {
+    random_source random(57);
+    std::vector<unsigned char> left(16 * 32), right(16 * 8 * 2);
+    for (auto *codes : {&left, &right}) {
+        for (unsigned char &code : *codes) {
+            code = (unsigned char)random.bits();
+            if ((code & 127) == 127) code ^= 1;
+        }
+    }
+    array sums = random_array(random, TYPE_F32, 16 * 8, -1000, 1000);
+    void *d = b.put(sums);
+    b.launch("conform_mma_fp8", {1}, 32, 0, b.put(left), b.put(right), d);
+    std::vector<double> expected = sums.values;
+    double largest = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+        for (size_t k = 0; k < 32; ++k) {
+            double product = fp8_value(left[i / 8 * 32 + k]) * fp8_value(right[(k / 2 * 8 + i % 8) * 2 + k % 2]);
+            largest = std::fmax(largest, std::fabs(product));
+            expected[i] += product;
+        }
+    }
+    // Cards may cut each product where 13 bits below the largest end.
+    require_close("d", b.numbers_at(d, TYPE_F32, 128), expected, 0x1p-23, 33 * largest * 0x1p-13);
+}
+
 void check_lanes(bench &b) {
     random_source random(56);
     array x = random_array(random, TYPE_F32, 32);
@@ -190,12 +238,14 @@ void check_lanes(bench &b) {
 
 void add_conformance_checks(check_list &list) {
     list.push_back({"conformance: narrow", check_narrow});
+    list.push_back({"conformance: narrow to fp8", check_narrow_fp8});
     list.push_back({"conformance: widen", check_widen});
     list.push_back({"conformance: functions", check_functions});
     list.push_back({"conformance: memory", check_memory});
     list.push_back({"conformance: load_matrix", check_load_matrix});
     list.push_back({"conformance: mma of f16", [](bench &b) { check_mma(b, TYPE_F16); }});
     list.push_back({"conformance: mma of bf16", [](bench &b) { check_mma(b, TYPE_BF16); }});
+    list.push_back({"conformance: mma of fp8", check_mma_fp8});
     list.push_back({"conformance: lanes", check_lanes});
 }
 

@@ -6,12 +6,6 @@ namespace checks {
 
 namespace {
 
-double fp8_value(unsigned char code) {
-    int exponent = code >> 3 & 15, fraction = code & 7;
-    double x = exponent == 0 ? std::ldexp(fraction, -9) : std::ldexp(8 + fraction, exponent - 10);
-    return code & 0x80 ? -x : x;
-}
-
 size_t float_type(weight_kind kind) {
     return kind == WEIGHT_F32 ? TYPE_F32 : kind == WEIGHT_F16 ? TYPE_F16 : TYPE_BF16;
 }
@@ -50,6 +44,13 @@ void fill_codes(random_source &random, weight_kind kind, weight_matrix &w) {
 }
 
 } // namespace
+
+double fp8_value(unsigned char code) {
+    int exponent = code >> 3 & 15, fraction = code & 7;
+    if ((code & 127) == 127) return NAN;
+    double x = exponent == 0 ? std::ldexp(fraction, -9) : std::ldexp(8 + fraction, exponent - 10);
+    return code & 0x80 ? -x : x;
+}
 
 const char *weight_name(weight_kind kind) {
     static const char *const names[] = {"f32", "f16", "bf16", "fp8", "int8", "int4"};

@@ -6,6 +6,9 @@ namespace checks {
 
 enum weight_kind { WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16, WEIGHT_FP8, WEIGHT_INT8, WEIGHT_INT4 };
 
+// The number of an e4m3fn code.
+double fp8_value(unsigned char code);
+
 const char *weight_name(weight_kind kind);
 
 struct weight_matrix {

@@ -10,6 +10,8 @@
 #define DEV_METHOD inline
 #define SHARED(type, name, count) type *name = (type *)simt::static_shared(sizeof(type) * (count))
 #define HAS_BF16_MMA 1
+#define HAS_FP8 1
+#define HAS_FP8_MMA 1
 #define threadIdx (simt::current_thread->index)
 #define blockIdx (simt::current_block->index)
 #define blockDim (simt::current_block->size)
@@ -76,6 +78,18 @@ DEV unsigned fp8x2_to_f16x2(unsigned short codes) {
     unsigned high = round_to_f16(to_float(fp8{(unsigned char)(codes >> 8)}));
     return low | high << 16;
 }
+
+// Nearest e4m3fn, ties to even: the units are 2^-9 below the normal range, an eighth of the power of two in it.
+DEV unsigned char round_to_fp8(float x) {
+    auto sign = (unsigned char)(to_bits(x) >> 24 & 0x80u);
+    if (x != x) return sign | 0x7f;
+    float magnitude = std::fmin(std::fabs(x), 448.0f);
+    int exponent = magnitude < 0x1p-6f ? -6 : std::ilogb(magnitude);
+    auto eighths = (unsigned)std::nearbyint(std::ldexp(magnitude, 3 - exponent)); // 16 carries into the exponent
+    return (unsigned char)(sign | ((unsigned)(exponent + 6) * 8 + eighths));
+}
+
+DEV fp8x2 to_fp8x2(float low, float high) { return {(unsigned short)(round_to_fp8(low) | round_to_fp8(high) << 8)}; }
 
 DEV void unpack_f16x2(unsigned packed, float &low, float &high) {
     low = to_float(f16{(unsigned short)packed});
@@ -148,9 +162,15 @@ DEV void load_matrix_x4_transposed(unsigned (&r)[4], const void *row) {
 }
 
 // Element (row, k) of a, or (k, row) of b, in registers of the lane that holds it.
-template <class T> float fragment_element(const unsigned *registers, unsigned first, unsigned k) {
+template <class T> T fragment_element(const unsigned *registers, unsigned first, unsigned k) {
     unsigned word = registers[first + (k >= 8 ? (first >= 4 ? 1 : 2) : 0)];
-    return to_float(T{(unsigned short)(k & 1 ? word >> 16 : word)});
+    return T{(unsigned short)(k & 1 ? word >> 16 : word)};
+}
+
+template <class T> float multiply_elements(T a, T b) { return to_float(a) * to_float(b); }
+DEV float multiply_elements(fp8x2 a, fp8x2 b) {
+    float low = to_float(fp8{(unsigned char)a.bits}) * to_float(fp8{(unsigned char)b.bits});
+    return low + to_float(fp8{(unsigned char)(a.bits >> 8)}) * to_float(fp8{(unsigned char)(b.bits >> 8)});
 }
 
 template <class T> void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
@@ -161,13 +181,13 @@ template <class T> void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, 
     for (unsigned k = 0; k < 16; ++k) {
         unsigned from = k % 8 / 2;
         auto *rows = (const unsigned *)all[g * 4 + from];
-        float low = fragment_element<T>(rows, 0, k), high = fragment_element<T>(rows, 1, k);
-        float even = fragment_element<T>((const unsigned *)all[2 * t * 4 + from], 4, k);
-        float odd = fragment_element<T>((const unsigned *)all[(2 * t + 1) * 4 + from], 4, k);
-        sums[0] += low * even;
-        sums[1] += low * odd;
-        sums[2] += high * even;
-        sums[3] += high * odd;
+        T low = fragment_element<T>(rows, 0, k), high = fragment_element<T>(rows, 1, k);
+        T even = fragment_element<T>((const unsigned *)all[2 * t * 4 + from], 4, k);
+        T odd = fragment_element<T>((const unsigned *)all[(2 * t + 1) * 4 + from], 4, k);
+        sums[0] += multiply_elements(low, even);
+        sums[1] += multiply_elements(low, odd);
+        sums[2] += multiply_elements(high, even);
+        sums[3] += multiply_elements(high, odd);
     }
     for (unsigned i = 0; i < 4; ++i) d[i] += sums[i];
 }

@@ -1,6 +1,6 @@
 """Scores a checkpoint folder on pictures it has not seen, or writes such pictures for another engine to be scored on.
 
-    python evaluate.py --model DIR [--count 900] [--seed 7001] [--set DIR]
+    python evaluate.py --model DIR [--count 900] [--seed 7001] [--set DIR] [--fp8 weights|rows]
     python evaluate.py --export DIR --count 180 --seed 9001 [--compact]
 
 Pictures come from another seed than the training pictures; digits are the samples of scikit-learn that training
@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from data import ask
+from float8 import quantize
 from model import GLM4V, normalize_pixels
 from pictures import digit_samples, draw, draw_digit, wear
 from tokenizer import Tokenizer
@@ -127,11 +128,14 @@ def main():
     parser.add_argument("--compact", action="store_true", help="small clean pictures, for a repository")
     parser.add_argument("--show", type=int, default=20, help="wrong answers to print")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--fp8", choices=["weights", "rows"], help="round weights, or many rows of activations too")
     options = parser.parse_args()
     if options.export:
         export(options.export, options.seed, options.count, options.compact)
         return
     model, tokenizer = GLM4V.load(options.model), Tokenizer()
+    if options.fp8:
+        quantize(model, rounds_rows=options.fp8 == "rows")
     if torch.cuda.is_available():
         model.cuda()
     cases = read_cases(options.set) if options.set else make_cases(options.seed, options.count, options.compact)

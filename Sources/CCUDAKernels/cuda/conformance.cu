@@ -13,6 +13,14 @@ extern "C" __global__ void __launch_bounds__(32)
     whole[i] = dev::round_to_int(x[i]);
 }
 
+#ifdef HAS_FP8
+// Grid [ceil(count / 64)]: x [count], count even, to fp8 codes.
+extern "C" __global__ void __launch_bounds__(32) conform_narrow_fp8(const float *x, int count, fp8x2 *codes) {
+    int i = blockIdx.x * 32 + threadIdx.x;
+    if (i < count / 2) codes[i] = dev::to_fp8x2(x[2 * i], x[2 * i + 1]);
+}
+#endif
+
 // Grid [2048]: all 65536 patterns as float16, bfloat16 and, low byte first, as two fp8 codes.
 extern "C" __global__ void __launch_bounds__(32)
     conform_widen(float *halves, float *brains, float *low_codes, unsigned *code_pairs) {
@@ -93,6 +101,13 @@ extern "C" __global__ void __launch_bounds__(32) conform_mma_f16(const f16 *a, c
 
 #ifdef HAS_BF16_MMA
 extern "C" __global__ void __launch_bounds__(32) conform_mma_bf16(const bf16 *a, const bf16 *b, float *d) {
+    conform_mma(a, b, d);
+}
+#endif
+
+#ifdef HAS_FP8_MMA
+// a [16, 16] and b [16, 8] of pairs: b holds codes 2k and 2k + 1 of a column together.
+extern "C" __global__ void __launch_bounds__(32) conform_mma_fp8(const fp8x2 *a, const fp8x2 *b, float *d) {
     conform_mma(a, b, d);
 }
 #endif

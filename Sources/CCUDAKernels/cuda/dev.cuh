@@ -81,6 +81,16 @@ template <> DEV bf16 from_float<bf16>(float x) {
     return y;
 }
 
+#if __CUDA_ARCH__ >= 890
+#define HAS_FP8 1
+// The nearest e4m3fn codes, ties to even; numbers beyond 448 become 448, NaN stays NaN.
+DEV fp8x2 to_fp8x2(float low, float high) {
+    fp8x2 y;
+    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(y.bits) : "f"(high), "f"(low));
+    return y;
+}
+#endif
+
 // Two elements in a word, `low` in the low half.
 template <class T> DEV unsigned pack2(float low, float high) {
     return from_float<T>(low).bits | ((unsigned)from_float<T>(high).bits << 16);
@@ -199,6 +209,18 @@ template <> DEV void mma<f16>(float (&d)[4], const unsigned (&a)[4], unsigned b0
 #define HAS_BF16_MMA 1
 template <> DEV void mma<bf16>(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+#endif
+
+// The same with pairs of e4m3fn codes as elements, so 32 codes deep. Other cards have this instruction too, but compute
+// it as float16. Its sums may keep fewer bits than float32: add them up in float32 every few steps.
+#if __CUDA_ARCH__ == 890 || __CUDA_ARCH__ >= 1200
+#define HAS_FP8_MMA 1
+template <> DEV void mma<fp8x2>(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    asm("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
         "{%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));

@@ -112,8 +112,9 @@ template <class T> struct result {
     void *y;
     int y_type; // of T, or float32
 
-    // What becomes of a sum before what is there is added.
-    DEV_METHOD float finish(float sum, int column) const {
+    // Whether sums become something else before what is there is added; and what.
+    DEV_METHOD bool changes() const { return bias || epilogue == EPILOGUE_GELU; }
+    DEV_METHOD float finish(float sum, int, int column) const {
         if (column >= columns) return 0;
         if (bias) sum += parameter(bias, bias_type, column);
         return epilogue == EPILOGUE_GELU ? gelu(sum) : sum;
@@ -185,7 +186,8 @@ template <class T, class Tile> struct warp_sums {
 
     // Stores the sums, 16 rows at a time by way of `memory`, which is the block's: so each lane has neighbors in a row,
     // and the code of the epilogue stands here a few times rather than once for each sum.
-    DEV_METHOD void store(const result<T> &to, int first_row, int first_column, float *memory) const {
+    template <class Result>
+    DEV_METHOD void store(const Result &to, int first_row, int first_column, float *memory) const {
         constexpr int columns = Tile::warp_columns, pitch = columns + 4;
         static_assert(Tile::threads / 32 * 16 * pitch * sizeof(float) <= 2 * Tile::stage * sizeof(T), "the stages hold it");
         int lane = threadIdx.x & 31, g = lane / 4, t = lane % 4;
@@ -198,11 +200,12 @@ template <class T, class Tile> struct warp_sums {
                 for (int e = 0; e < 4; ++e) mine[(g + e / 2 * 8) * pitch + j * 8 + 2 * t + e % 2] = sums[i][j][e];
             }
             dev::warp_barrier();
-            if (to.bias || to.epilogue == EPILOGUE_GELU) {
+            if (to.changes()) {
 #pragma unroll 1
                 for (int at = lane; at < 16 * columns; at += 32) {
-                    float &sum = mine[at / columns * pitch + at % columns];
-                    sum = to.finish(sum, first_column + column() + at % columns);
+                    int r = at / columns, c = at % columns;
+                    float &sum = mine[r * pitch + c];
+                    sum = to.finish(sum, first_row + row() + i * 16 + r, first_column + column() + c);
                 }
                 dev::warp_barrier();
             }
@@ -216,15 +219,9 @@ template <class T, class Tile> struct warp_sums {
     }
 };
 
-template <class T, class W, class Tile>
-DEV void multiply(
-    const T *x, int x_rows, int inputs, const matrix &weights, int outputs, const void *bias, int bias_type,
-    int epilogue, void *y, int y_type, T *stages
-) {
-    product<T, W, Tile> its(x, x_rows, inputs, weights, outputs);
-    warp_sums<T, Tile> part;
-    part.clear();
-    dev::wait_for_previous_grid();
+// Adds the products of all inputs to a warp's sums: while one stage is multiplied the other is filled.
+template <class Tile, class T, class Sums, class Operands>
+DEV void add_products(Sums &part, const Operands &its, int inputs, T *stages) {
     // One step early, to fill the first stage.
     for (int k = -Tile::depth, turn = 1; k < inputs; k += Tile::depth, turn ^= 1) {
         if (k + Tile::depth < inputs) its.load(stages + (turn ^ 1) * Tile::stage, k + Tile::depth);
@@ -235,6 +232,18 @@ DEV void multiply(
         part.add(stages + turn * Tile::stage);
         dev::barrier();
     }
+}
+
+template <class T, class W, class Tile>
+DEV void multiply(
+    const T *x, int x_rows, int inputs, const matrix &weights, int outputs, const void *bias, int bias_type,
+    int epilogue, void *y, int y_type, T *stages
+) {
+    product<T, W, Tile> its(x, x_rows, inputs, weights, outputs);
+    warp_sums<T, Tile> part;
+    part.clear();
+    dev::wait_for_previous_grid();
+    add_products<Tile>(part, its, inputs, stages);
     const result<T> to = {x_rows, outputs, bias, bias_type, epilogue, y, y_type};
     part.store(to, its.first_row, its.first_column, (float *)stages);
     dev::launch_next_grid();

@@ -4,6 +4,7 @@
 struct bf16 { unsigned short bits; };
 struct f16 { unsigned short bits; };
 struct fp8 { unsigned char bits; }; // e4m3fn
+struct fp8x2 { unsigned short bits; }; // two of them, the low byte first: an element of 16 bits to matrix loads
 struct code8 { signed char value; };
 struct code4 { unsigned char bits; }; // two codes, each plus 8, the low half first
 

@@ -9,7 +9,7 @@
 #define CK_SOURCES(S)                                                                                                 \
     S(norm) S(elementwise) S(rows) S(rotary) S(gemv_f32) S(gemv_f16) S(gemv_bf16)                                     \
     S(attention_vision) S(attention_prefill) S(attention_decode) S(attention_plain)                        \
-    S(product) S(product_plain) S(sampling) S(fused_f32) S(fused_f16) S(fused_bf16)                     \
+    S(product) S(product_fp8) S(product_plain) S(sampling) S(fused_f32) S(fused_f16) S(fused_bf16)      \
     S(conformance)
 
 // One entry per activation type.
@@ -88,6 +88,12 @@
 #define CK_KERNELS_product(K)                                                                                         \
     CK_PRODUCT_OF(K, f16, f16) CK_PRODUCT_OF(K, bf16, bf16) CK_PRODUCT(K, fp8) CK_PRODUCT(K, int8) CK_PRODUCT(K, int4)
 
+// Both operands as fp8 codes: absent below compute capability 8.9, products in tiles also on 9.x, 10.x and 11.x.
+#define CK_KERNELS_product_fp8(K)                                                                                     \
+    CK_HALVES(K, quantize_rows, , "piipp", 256)                                                                       \
+    CK_HALVES(K, product_codes, _m128, "ppipipiiiipiipi", 256)                                                        \
+    CK_HALVES(K, finish_codes, , "ppipiiipiipi", 256)
+
 #define CK_KERNELS_product_plain(K) K(product_plain, "piiiipipiiiipiipi", 256)
 
 #define CK_KERNELS_sampling(K) K(top_k_partials, "piipp", 256)
@@ -112,4 +118,6 @@
     K(conform_load_matrix, "ppp", 32)                                                                                 \
     K(conform_mma_f16, "ppp", 32)                                                                                     \
     K(conform_mma_bf16, "ppp", 32)                                                                                    \
+    K(conform_narrow_fp8, "pip", 32)                                                                                  \
+    K(conform_mma_fp8, "ppp", 32)                                                                                     \
     K(conform_lanes, "pppp", 32)

@@ -22,6 +22,9 @@ struct ActivationKernels {
     /// Tiles of 16 and 128 rows on tensor cores.
     let product: [WeightKind: RowKernels]
 
+    /// Products of many rows as codes; nil where the card multiplies none.
+    let codes: CodeKernels?
+
     /// Norm, projection, rotary embedding and append in one: 1 or 4 rows.
     let attentionInput: [WeightKind: RowKernels]
 
@@ -66,6 +69,7 @@ struct ActivationKernels {
         }
         self.gemv = gemv
         self.product = product
+        codes = CodeKernels(x, table)
         self.attentionInput = attentionInput
         self.feedForwardInput = feedForwardInput
         bidirectional = RowKernels(table, [32, 64, 112, 128]) { "bidirectional_attention_\(x)_d\($0)" }
@@ -96,4 +100,26 @@ struct RowKernels {
 
     /// The smallest that is large enough.
     func fitting(_ size: Int) -> (size: Int, kernel: CUDAKernel)? { kernels.first { $0.size >= size } }
+}
+
+/// The kernels of products of 8-bit codes by 8-bit codes.
+struct CodeKernels {
+    /// Rows to codes and scales.
+    let quantizeRows: CUDAKernel
+
+    /// Scales, bias and epilogue of the library's sums.
+    let finish: CUDAKernel
+
+    /// Tiles of 128 rows, all in one; nil where only the library multiplies codes fast.
+    let product: CUDAKernel?
+
+    /// Nil where the card has none.
+    init?(_ type: String, _ table: KernelTable) {
+        guard let quantizeRows = table["quantize_rows_\(type)"], let finish = table["finish_codes_\(type)"] else {
+            return nil
+        }
+        self.quantizeRows = quantizeRows
+        self.finish = finish
+        product = table["product_codes_\(type)_m128"]
+    }
 }

@@ -19,7 +19,7 @@ extension CUDABackend {
         try requireHere(layer.weight, "weight", in: operation)
         guard x.rowCount > 0 else { return }
         let product = Product(x: x, layer: layer, epilogue: epilogue, y: y)
-        switch ProductPath(product, kernels, library: library) {
+        switch path(of: product, kernels) {
         case .fewRows(let size, let kernel):
             let grid = Dimensions(blocks(layer.outputs, 4), blocks(x.rowCount, size))
             try launch(product, kernel, grid, threads: 128)
@@ -29,9 +29,16 @@ extension CUDABackend {
             try launch(product, kernel, grid, threads: rows == 16 ? 128 : 256)
         case .library(let form, let library):
             try multiply(product, form, library, kernels)
+        case .codes(let codes):
+            try multiply(product, codes)
         case .plain:
             try launchPlain(product)
         }
+    }
+
+    private func path(of product: Product, _ kernels: ActivationKernels) -> ProductPath {
+        let codes = CodeProduct(product, kernels.codes, scratch.codes, float8Use, library)
+        return ProductPath(product, kernels, library: library, codes: codes)
     }
 
     private func launch(
@@ -91,10 +98,12 @@ enum ProductPath {
     case tensorCores(rows: Int, CUDAKernel)
     /// cuBLASLt.
     case library(ProductForm, CUBLASLt)
+    /// Rows become 8-bit floating point as the weights are.
+    case codes(CodeProduct)
     /// float32 arithmetic for any types.
     case plain
 
-    init(_ product: Product, _ kernels: ActivationKernels, library: CUBLASLt?) {
+    init(_ product: Product, _ kernels: ActivationKernels, library: CUBLASLt?, codes: CodeProduct?) {
         let (x, layer) = (product.x, product.layer)
         let kind = WeightKind(layer)
         let rows = x.rowCount
@@ -105,6 +114,8 @@ enum ProductPath {
         let tiles = x.isVectorAligned ? kernels.product[kind]?.nearest(rows) : nil
         if let tiles, tiles.size == 16 {
             self = .tensorCores(rows: 16, tiles.kernel)
+        } else if let codes {
+            self = .codes(codes)
         } else if let library, let form = ProductForm(product), library.computes(form) {
             self = .library(form, library)
         } else if let tiles {

@@ -7,7 +7,8 @@ public import FacetTensor
 /// kernels of this package (`CCUDAKernels`).
 ///
 /// *Precision.* As the CPU backend: float32 activations are multiplied in float32, 16-bit ones on tensor cores with sums
-/// in float32; codes of quantized weights are rounded to the type of the activations where tensor cores multiply them.
+/// in float32; codes of quantized weights are rounded to the type of the activations where tensor cores multiply them; where
+/// `float8Use` says so, many rows meet fp8 weights as fp8 themselves, with a scale per row.
 /// Activations may be float16 too. Which rows stand in one call may change the order of sums.
 ///
 /// Indices on the card (token ids, positions, slots, pages) are not checked: the host knows them, and does.
@@ -27,6 +28,9 @@ public final class CUDABackend: Backend {
     /// What 16-bit weights and biases are converted to when they are bound; nil to keep them as they are.
     let weightDType: DType?
 
+    /// How weights of 8-bit floating point meet many rows.
+    public let float8Use: Float8Use
+
     let kernels: [ActivationType: ActivationKernels]
     let copyConvert: CUDAKernel
     let findNonFinite: CUDAKernel
@@ -43,9 +47,11 @@ public final class CUDABackend: Backend {
     ///   - table: every kernel that the card can run (`EngineKernels.entries`).
     ///   - search: finds cuBLASLt; nil to do without.
     ///   - weightDType: what 16-bit weights are converted to; tensor cores multiply operands of one type only.
+    ///   - usesFloat8Arithmetic: whether many rows may become 8-bit floating point where weights are.
     /// - Throws: `.libraryMissing`, `.kernelMissing`, `.outOfMemory`, `.callFailed`.
     public init(
-        _ arena: DeviceArena, _ table: KernelTable, cublasLt search: LibrarySearch?, weightDType: DType? = nil
+        _ arena: DeviceArena, _ table: KernelTable, cublasLt search: LibrarySearch?, weightDType: DType? = nil,
+        usesFloat8Arithmetic: Bool = true
     ) throws(CUDAError) {
         self.weightDType = weightDType
         tensors = try TensorStream(arena)
@@ -56,6 +62,7 @@ public final class CUDABackend: Backend {
             } else {
                 nil
             }
+        float8Use = Float8Use(arena.context.info, library, isWanted: usesFloat8Arithmetic)
         var kernels: [ActivationType: ActivationKernels] = [:]
         for type in ActivationType.allCases { kernels[type] = try ActivationKernels(type, table) }
         self.kernels = kernels

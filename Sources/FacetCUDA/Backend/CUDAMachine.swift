@@ -37,7 +37,7 @@ public final class CUDAMachine: Sendable {
 
     /// Bytes that a device takes beside its budget: workspaces, and what alignment costs.
     public static func reserveByteCount(_ info: CUDADevice) -> Int {
-        CardScratch.reserveByteCount(info.capability)
+        CardScratch.reserveByteCount(info)
     }
 
     /// How devices are started.
@@ -47,6 +47,9 @@ public final class CUDAMachine: Sendable {
 
         /// Whether cards may copy straight from each other where that was proved to work.
         public var allowsDirectCopies = true
+
+        /// Whether many rows become 8-bit floating point where weights are, on cards that multiply it.
+        public var usesFloat8Arithmetic = true
 
         /// The type of the activations, which 16-bit weights are converted to; nil to keep them as they are.
         public var weightDType: DType?
@@ -87,11 +90,14 @@ public final class CUDAMachine: Sendable {
     ) throws(CUDAError) -> (CUDABackend, ProductSource) {
         do throws(CUDAError) {
             let backend = try CUDABackend(
-                arena, table, cublasLt: options.usesLibrary ? search : nil, weightDType: options.weightDType)
+                arena, table, cublasLt: options.usesLibrary ? search : nil, weightDType: options.weightDType,
+                usesFloat8Arithmetic: options.usesFloat8Arithmetic)
             guard let library = backend.library else { return (backend, .kernels(reason: "cuBLASLt is switched off")) }
             return (backend, .library(version: library.version, path: library.path))
         } catch .libraryMissing(_, _, let reason, _) {
-            let backend = try CUDABackend(arena, table, cublasLt: nil, weightDType: options.weightDType)
+            let backend = try CUDABackend(
+                arena, table, cublasLt: nil, weightDType: options.weightDType,
+                usesFloat8Arithmetic: options.usesFloat8Arithmetic)
             return (backend, .kernels(reason: reason))
         }
     }

@@ -16,7 +16,7 @@ public enum EngineKernels {
         return KernelSources(sources, headers: headers, options: ["--std=c++17"])
     }()
 
-    /// The kernels that a card can run: tensor cores multiply bfloat16 from Ampere on only.
+    /// The kernels that a card can run: tensor cores multiply bfloat16 from Ampere on only, and not all fp8.
     ///
     /// - Parameter conformance: whether those that test a card's instructions are wanted too.
     public static func entries(for capability: ComputeCapability, conformance: Bool = false) -> [KernelEntry] {
@@ -25,6 +25,8 @@ public enum EngineKernels {
         return (0..<count).map { entry(list + $0) }.filter { entry in
             (conformance || entry.source != "conformance.cu")
                 && (capability.hasBFloat16 || !multipliesBFloat16(entry))
+                && (capability.hasFloat8 || !takesFloat8Arithmetic(entry))
+                && (capability.hasWarpFloat8 || !multipliesFloat8(entry))
         }
     }
 
@@ -37,6 +39,14 @@ public enum EngineKernels {
 
     private static func multipliesBFloat16(_ entry: KernelEntry) -> Bool {
         tensorCoreSources.contains(entry.source) && entry.name.contains("bf16") || entry.name == "conform_mma_bf16"
+    }
+
+    private static func takesFloat8Arithmetic(_ entry: KernelEntry) -> Bool {
+        entry.source == "product_fp8.cu" || entry.name == "conform_narrow_fp8" || multipliesFloat8(entry)
+    }
+
+    private static func multipliesFloat8(_ entry: KernelEntry) -> Bool {
+        entry.name.hasPrefix("product_codes_") || entry.name == "conform_mma_fp8"
     }
 
     private static let tensorCoreSources: Set<String> = [

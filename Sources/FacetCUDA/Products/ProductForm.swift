@@ -12,7 +12,8 @@ public struct ProductForm: Sendable, Hashable {
     /// Rows of the weights, columns of the result.
     public let outputs: Int
 
-    /// Type of activations and weights: bfloat16, float16 or float32.
+    /// Type of activations and weights: bfloat16, float16, float32, or float8E4M3 with inputs and outputs that are
+    /// multiples of 16, no bias and a float32 result.
     public let operandType: DType
 
     /// Type of the result: that of the operands, or float32.
@@ -53,7 +54,8 @@ extension DType {
         case .float32: CUDA_R_32F
         case .float16: CUDA_R_16F
         case .bfloat16: CUDA_R_16BF
-        case .int32, .uint8, .int8, .float8E4M3: nil
+        case .float8E4M3: CUDA_R_8F_E4M3
+        case .int32, .uint8, .int8: nil
         }
     }
 }

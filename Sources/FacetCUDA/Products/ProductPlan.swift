@@ -58,6 +58,10 @@ final class ProductPlan {
             try set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS)
             try set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, bias)
         }
+        if form.operandType == .float8E4M3 {
+            // Sums in float32 throughout: the faster ones keep 14 bits of each part.
+            try set(CUBLASLT_MATMUL_DESC_FAST_ACCUM, Int8(0))
+        }
         try choose(handle, form, limit)
     }
 

@@ -23,6 +23,7 @@ struct CardReport: Encodable {
     let kernels: String
     let products: String
     let arithmetic: String
+    let fp8: String?
     let links: [Link]
 
     /// Reports a device.
@@ -30,8 +31,10 @@ struct CardReport: Encodable {
     /// - Parameters:
     ///   - place: among the devices that are cards.
     ///   - budget: bytes that tensors may take.
+    ///   - hasFloat8: whether there are weights in fp8, so that it matters what is done with them.
     init(
-        _ listed: ResolvedDevices.Device, at place: Int, of devices: CUDADevices, _ budget: Int, _ dtype: DType
+        _ listed: ResolvedDevices.Device, at place: Int, of devices: CUDADevices, _ budget: Int, _ dtype: DType,
+        hasFloat8: Bool
     ) {
         let info = devices.backends[place].info
         device = listed.name
@@ -46,6 +49,7 @@ struct CardReport: Encodable {
         kernels = Self.text(Array(devices.kernelOrigins[place].values))
         products = Self.text(devices.products[place])
         arithmetic = Self.text(dtype, info.capability)
+        fp8 = hasFloat8 ? Self.text(devices.backends[place].float8Use, dtype, info.capability) : nil
         links = devices.routes[place].enumerated().compactMap { target, route in
             route.map { route in
                 Link(
@@ -59,8 +63,9 @@ struct CardReport: Encodable {
     var sentence: String {
         var text =
             "\(device) is \(isPart ? "a part of " : "")\(name) (\(uuid.prefix(12))), "
-            + "\(ByteSize.text(budgetBytes)) for tensors; \(arithmetic); products by \(products); "
-            + "kernels \(kernels)"
+            + "\(ByteSize.text(budgetBytes)) for tensors; \(arithmetic); "
+        if let fp8 { text += "\(fp8); " }
+        text += "products by \(products); kernels \(kernels)"
         for link in links { text += "; to \(link.to) \(link.route)" }
         return text
     }
@@ -85,6 +90,18 @@ struct CardReport: Encodable {
         case .library(let version, _):
             "cuBLASLt \(version / 10_000).\(version / 100 % 100).\(version % 100)"
         case .kernels(let reason): "own kernels (no cuBLASLt: \(reason))"
+        }
+    }
+
+    private static func text(_ use: Float8Use, _ dtype: DType, _ capability: ComputeCapability) -> String {
+        if dtype == .float32 { return "fp8 as storage (rows are float32)" }
+        switch use {
+        case .library: return "fp8 arithmetic by cuBLASLt"
+        case .kernels: return "fp8 arithmetic by own kernels"
+        case .storage(.capability): return "fp8 as storage (arithmetic needs compute capability 8.9)"
+        case .storage(.switchedOff): return "fp8 as storage (FACET_FP8_ARITHMETIC is off)"
+        case .storage(.library):
+            return "fp8 as storage (compute capability \(capability) multiplies it fast by cuBLASLt only)"
         }
     }
 

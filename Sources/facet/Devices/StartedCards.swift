@@ -26,6 +26,10 @@ struct StartedCards {
         } catch { throw CommandError.cards(error, asked: "the cards cannot be started") }
         let parts = choice.devices.resolved.devices.filter { $0.card != nil }
         backends = devices.backends
-        reports = parts.indices.map { CardReport(parts[$0], at: $0, of: devices, budgets[$0], choice.dtype) }
+        let precision = choice.plan.request.precision
+        let hasFloat8 = [precision.vision, precision.decoder, precision.output].contains(.float8)
+        reports = parts.indices.map {
+            CardReport(parts[$0], at: $0, of: devices, budgets[$0], choice.dtype, hasFloat8: hasFloat8)
+        }
     }
 }

@@ -117,6 +117,17 @@ void *function_named(card &c, const char *name) {
     return nullptr;
 }
 
+// Whether a kernel was left out because the card has no instruction for it.
+bool lacks(const card &c, const char *name) {
+    auto has = [name](const char *part) { return strstr(name, part) != nullptr; };
+    bool multiplies = has("product_codes") || has("conform_mma_fp8");
+    bool narrows = has("quantize_rows") || has("finish_codes") || has("conform_narrow_fp8");
+    int capability = c.major * 10 + c.minor;
+    if (multiplies) return capability != 89 && c.major < 12;
+    if (narrows) return capability < 89;
+    return c.major < 8 && has("bf16");
+}
+
 int launch(
     void *context, const char *name, const unsigned grid[3], const unsigned block[3], unsigned shared_bytes,
     void **params, char *error, size_t error_size
@@ -124,7 +135,7 @@ int launch(
     card &c = the_card(context);
     void *function = function_named(c, name);
     if (!function) {
-        c.lacks_kernel = c.major < 8 && strstr(name, "bf16");
+        c.lacks_kernel = lacks(c, name);
         snprintf(error, error_size, "no cubin has %s", name);
         return 1;
     }
