@@ -22,7 +22,7 @@ public final class CUDACopyQueue: CopyQueue {
     public func upload(
         _ bytes: UnsafeRawBufferPointer, keeping owner: any AnyObject & Sendable, into tensor: Tensor
     ) throws(TensorError) {
-        try TensorChecks.upload(bytes.count, into: tensor, context.device)
+        try TransferChecks.upload(bytes.count, into: tensor, context.device)
         try run { () throws(CUDAError) in try ring.upload(bytes, to: tensor.deviceAddress, on: stream) }
         withExtendedLifetime(owner) {}
     }

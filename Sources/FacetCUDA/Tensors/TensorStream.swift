@@ -129,7 +129,7 @@ public final class TensorStream {
     ///
     /// - Throws: `.wrongDevice`, `.shapeMismatch` when there are more bytes than the tensor holds, `.deviceFailed`.
     public func upload(_ bytes: UnsafeRawBufferPointer, into tensor: Tensor) throws(TensorError) {
-        try TensorChecks.upload(bytes.count, into: tensor, device)
+        try TransferChecks.upload(bytes.count, into: tensor, device)
         try run { () throws(CUDAError) in try ring.upload(bytes, to: tensor.deviceAddress, on: stream) }
     }
 
@@ -139,7 +139,7 @@ public final class TensorStream {
     public func enqueueDownload(
         _ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer
     ) throws(TensorError) {
-        try TensorChecks.download(tensor, bytes.count, device)
+        try TransferChecks.download(tensor, bytes.count, device)
         try run { () throws(CUDAError) in
             try ring.enqueueDownload(tensor.deviceAddress, into: bytes, on: stream)
         }
@@ -149,7 +149,7 @@ public final class TensorStream {
     ///
     /// - Throws: `.wrongDevice`, `.shapeMismatch` unless the counts agree, `.deviceFailed`.
     public func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
-        try TensorChecks.download(tensor, bytes.count, device)
+        try TransferChecks.download(tensor, bytes.count, device)
         try run { () throws(CUDAError) in try ring.download(tensor.deviceAddress, into: bytes, on: stream) }
     }
 
@@ -160,7 +160,7 @@ public final class TensorStream {
     ///   - y: on this card, of the same dtype and element count.
     /// - Throws: `.wrongDevice` for a card without a link, `.unsupportedDType`, `.shapeMismatch`, `.deviceFailed`.
     public func copy(_ x: Tensor, into y: Tensor) throws(TensorError) {
-        try TensorChecks.copy(x, y, device)
+        try TransferChecks.copy(x, y, device)
         if x.device == device {
             try run { () throws(CUDAError) in
                 try stream.copy(x.deviceAddress, to: y.deviceAddress, byteCount: y.byteCount)
