@@ -94,9 +94,7 @@ final class DeviceLoader: WeightBinder, @unchecked Sendable {
         let sources = parts
         let copy = try mappingTensorError { () throws(TensorError) in
             let storage = try Storage(allocating: packing.byteCount, label: "\(unit) in host memory")
-            for part in sources {
-                (storage.base + part.offset).copyMemory(from: part.bytes.address, byteCount: part.bytes.byteCount)
-            }
+            for part in sources { part.bytes.copy(to: storage.base + part.offset) }
             return Tensor(storage, shape: [packing.byteCount], dtype: .uint8)
         }
         plan.source.advise(.dontNeed, tensors: packing.tensors.map(\.name))

@@ -155,6 +155,18 @@ final class UnitStreamer {
     }
 }
 
+extension Tensor {
+    /// Copies the bytes within the host; pages of a mapped file go while they are read.
+    func copy(to target: UnsafeMutableRawPointer) {
+        let step = 4 << 20
+        for start in stride(from: 0, to: byteCount, by: step) {
+            let count = min(step, byteCount - start)
+            (target + start).copyMemory(from: address + start, byteCount: count)
+            storage.letGo(byteOffset + start..<byteOffset + start + count)
+        }
+    }
+}
+
 /// The bytes of a streamed unit, and where in a staging buffer they go.
 struct StreamedWeights: Sendable {
     let parts: [(offset: Int, bytes: Tensor)]

@@ -97,6 +97,13 @@ public final class Storage: @unchecked Sendable {
         account = nil
     }
 
+    /// Says that some bytes have been read and will not be read again soon: pages of a mapped file may go, and come back
+    /// when they are read.
+    package func letGo(_ range: Range<Int>) {
+        guard let mapping = owner as? any MappedBytes else { return }
+        mapping.letGo(of: UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+
     /// Copies a tensor's bytes to host memory, from wherever they are.
     ///
     /// What writes them has been waited for.
@@ -114,6 +121,12 @@ public final class Storage: @unchecked Sendable {
         if owner == nil { free(base) }
         account?.giveBack(byteCount)
     }
+}
+
+/// Who owns bytes that are mapped from a file.
+package protocol MappedBytes: AnyObject, Sendable {
+    /// Lets go of the whole pages in some of the bytes; they come back when they are read.
+    func letGo(of bytes: UnsafeRawBufferPointer)
 }
 
 /// Memory where the host cannot look, but from which it can copy.

@@ -73,13 +73,19 @@ public final class TensorStream {
 
     /// A tensor of the host's, in this card's memory.
     ///
+    /// Pages of a mapped file go while it is read: the host never holds the whole tensor.
     /// - Throws: `.wrongDevice` for a tensor of another card, `.outOfMemory` with `label`, `.deviceFailed`.
     public func resident(_ tensor: Tensor, label: String) throws(TensorError) -> Tensor {
         guard tensor.device.kind == .cpu else {
             throw .wrongDevice(operation: "bind", argument: label, expected: .cpu, got: tensor.device)
         }
         let copy = try allocate(tensor.shape, tensor.dtype, label: label, isZeroed: false)
-        try upload(UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount), into: copy)
+        let bytes = UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount)
+        try run { () throws(CUDAError) in
+            try ring.upload(bytes, to: copy.deviceAddress, on: stream) { range in
+                tensor.storage.letGo(tensor.byteOffset + range.lowerBound..<tensor.byteOffset + range.upperBound)
+            }
+        }
         return copy
     }
 
