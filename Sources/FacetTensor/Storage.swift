@@ -81,6 +81,20 @@ public final class Storage: @unchecked Sendable {
         account = nil
     }
 
+    /// Views writable host memory that `owner` gives back when it goes.
+    package init(hostMemory base: UnsafeMutableRawPointer, byteCount: Int, owner: any AnyObject & Sendable) {
+        self.base = base
+        self.byteCount = byteCount
+        self.owner = owner
+        distantMemory = nil
+        device = .cpu
+        isWritable = true
+        account = nil
+    }
+
+    /// Who owns the bytes, if it is one of a kind.
+    package func owner<Owner: AnyObject>(as kind: Owner.Type) -> Owner? { owner as? Owner }
+
     /// Views writable memory of another kind of device, which `owner` gives back when it goes.
     ///
     /// - Parameter address: a number of that device; the host must not look there.

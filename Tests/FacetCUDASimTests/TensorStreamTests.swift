@@ -140,6 +140,11 @@ struct TensorStreamTests {
             let queue = try card.makeCopyQueue()
             let slots = try (0..<2).map { try card.allocate([5000], .float32, label: "slot \($0)") }
             let results = try (0..<6).map { try card.allocate([5000], .float32, label: "result \($0)") }
+            #expect(throws: TensorError.self) {
+                try values(11, seed: 0).withUnsafeBytes {
+                    try queue.upload($0, keeping: Owner(), into: slots[0].rows(0..<10))
+                }
+            }
             var used: [CUDAEvent?] = [nil, nil]
             try queue.wait(for: try card.record())
             for step in 0..<6 {

@@ -95,6 +95,10 @@ public final class CUDABackend: Backend {
 
     public func makeCopyQueue() throws(TensorError) -> any CopyQueue { try tensors.makeCopyQueue() }
 
+    public func allocatePinned(_ byteCount: Int, label: String) throws(TensorError) -> Storage? {
+        try tensors.allocatePinned(byteCount, label: label)
+    }
+
     public func makeReplayer() -> any Replayer { GraphReplayer(tensors) }
 
     // MARK: Launches

@@ -212,6 +212,19 @@ public final class TensorStream {
         try run { () throws(CUDAError) in try CUDACopyQueue(context) }
     }
 
+    /// Takes host memory that copy queues of this card read by themselves.
+    ///
+    /// - Throws: `.pinningRefused`, `.deviceFailed` for a card that is lost.
+    public func allocatePinned(_ byteCount: Int, label: String) throws(TensorError) -> Storage {
+        do throws(CUDAError) {
+            let memory = try PinnedMemory(context, byteCount: byteCount)
+            return Storage(hostMemory: memory.base, byteCount: byteCount, owner: memory)
+        } catch .callFailed(_, let call, let result, let reason) {
+            throw .pinningRefused(
+                label: label, byteCount: byteCount, device: device, reason: "\(call): \(result), \(reason)")
+        } catch { throw error.asTensorError(device) }
+    }
+
     /// Runs calls of the card and throws their errors as the tensor layer knows them.
     func run<Value>(_ body: () throws(CUDAError) -> Value) throws(TensorError) -> Value {
         do throws(CUDAError) { return try body() } catch { throw error.asTensorError(device) }
