@@ -1,3 +1,5 @@
+package import FacetTensor
+
 /// One safetensors file with a checked header: mapped from disk, or bytes that are in memory already.
 ///
 /// Opening reads the header only. The bytes stay valid as long as this object lives; tensors keep it alive.
@@ -74,4 +76,11 @@ public final class SafetensorsFile: @unchecked Sendable {
 
     /// Enough for the length field and to recognize a Git LFS pointer.
     private static let prefixByteCount = 64
+}
+
+extension SafetensorsFile: MappedBytes {
+    package func letGo(of part: UnsafeRawBufferPointer) {
+        guard let start = part.baseAddress, let first = bytes.baseAddress else { return }
+        advise(.dontNeed, start - first..<start - first + part.count)
+    }
 }

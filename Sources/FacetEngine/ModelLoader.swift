@@ -165,6 +165,10 @@ public struct ModelLoader {
             source, configuration, dtype, limits, devices, placement, demands, residency, total, clock, progress)
         if options.profilesMemory { try runner.profile(withPicture: true) }
         let reports = runner.deviceReports()
+        for report in reports {
+            guard let refusal = report.streaming?.pinningRefusal else { continue }
+            logger.warning("streamed units are copied through the processor", metadata: ["reason": "\(refusal)"])
+        }
         let engine = try Engine(
             runner: runner, tokenizer: parts.tokenizer, context: context, limits: options.queue, clock: clock,
             logger: logger)

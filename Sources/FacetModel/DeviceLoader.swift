@@ -52,7 +52,7 @@ final class DeviceLoader: WeightBinder, @unchecked Sendable {
             return [WeightLoader(plan.source, onto: backend, schemes: plan.schemes, packs: plan.packs)]
         }
         try checkScales(packing)
-        streamer.add(unit, try streamedWeights(unit, packing))
+        streamer.add(unit, try streamedWeights(unit, packing, streamer))
         return (0..<UnitStreamer.bufferCount).map { slot in
             StagedBinder(plan.source, slot: slot, packing: packing, streamer: streamer, schemes: plan.schemes)
         }
@@ -81,7 +81,9 @@ final class DeviceLoader: WeightBinder, @unchecked Sendable {
     }
 
     /// The bytes of a streamed unit: in memory of the host, or where the source has them.
-    private func streamedWeights(_ unit: UnitName, _ packing: UnitPacking) throws(ModelError) -> StreamedWeights {
+    private func streamedWeights(
+        _ unit: UnitName, _ packing: UnitPacking, _ streamer: UnitStreamer
+    ) throws(ModelError) -> StreamedWeights {
         var parts: [(offset: Int, bytes: Tensor)] = []
         for (name, range) in packing.tensors {
             let stored: Tensor
@@ -93,10 +95,8 @@ final class DeviceLoader: WeightBinder, @unchecked Sendable {
         guard plan.placement[unit].residency == .host else { return StreamedWeights(parts: parts) }
         let sources = parts
         let copy = try mappingTensorError { () throws(TensorError) in
-            let storage = try Storage(allocating: packing.byteCount, label: "\(unit) in host memory")
-            for part in sources {
-                (storage.base + part.offset).copyMemory(from: part.bytes.address, byteCount: part.bytes.byteCount)
-            }
+            let storage = try streamer.hostMemory(packing.byteCount, label: "\(unit) in host memory")
+            for part in sources { part.bytes.copy(to: storage.base + part.offset) }
             return Tensor(storage, shape: [packing.byteCount], dtype: .uint8)
         }
         plan.source.advise(.dontNeed, tensors: packing.tensors.map(\.name))

@@ -1,5 +1,5 @@
 import FacetPlacement
-import FacetTensor
+public import FacetTensor
 
 /// Time spent on bringing streamed units to a device.
 public struct StreamTiming: Sendable, Hashable {
@@ -12,11 +12,17 @@ public struct StreamTiming: Sendable, Hashable {
     /// How long the copies took.
     public internal(set) var copying = Duration.zero
 
+    /// Why the processor has a part in every copy from the host's memory; nil where the device copies by itself.
+    public internal(set) var pinningRefusal: TensorError?
+
     /// How long the device stood still for them.
     public internal(set) var waiting = Duration.zero
 
     /// How much of the copying happened while the device computed.
     public var hidden: Duration { max(.zero, copying - waiting) }
+
+    /// The same as a share of all copying, from 0 to 1; 1 when nothing was copied.
+    public var hiddenShare: Double { copying > .zero ? hidden / copying : 1 }
 }
 
 /// Brings the weights of one device's streamed units into two buffers in turns, one unit ahead of the computation.
@@ -77,6 +83,21 @@ final class UnitStreamer {
 
     /// Says where a unit's weights are between two uses.
     func add(_ unit: UnitName, _ weights: StreamedWeights) { sources[unit] = weights }
+
+    /// Host memory for the weights of a unit: such as the device reads by itself, as long as the system gives it.
+    ///
+    /// - Throws: `.outOfMemory`, `.deviceFailed`.
+    func hostMemory(_ byteCount: Int, label: String) throws(TensorError) -> Storage {
+        if measured.pinningRefusal == nil {
+            do throws(TensorError) {
+                if let storage = try backend.allocatePinned(byteCount, label: label) { return storage }
+            } catch .pinningRefused(let label, let byteCount, let device, let reason) {
+                measured.pinningRefusal = .pinningRefused(
+                    label: label, byteCount: byteCount, device: device, reason: reason)
+            }
+        }
+        return try Storage(allocating: byteCount, label: label)
+    }
 
     /// The staging memory that a tensor of a unit will be in.
     func view(_ slot: Int, _ range: Range<Int>, shape: Shape, dtype: DType) -> Tensor {
@@ -151,6 +172,18 @@ final class UnitStreamer {
             guard let time = end.elapsed(since: start) else { return false }
             measured.waiting += time
             return true
+        }
+    }
+}
+
+extension Tensor {
+    /// Copies the bytes within the host; pages of a mapped file go while they are read.
+    func copy(to target: UnsafeMutableRawPointer) {
+        let step = 4 << 20
+        for start in stride(from: 0, to: byteCount, by: step) {
+            let count = min(step, byteCount - start)
+            (target + start).copyMemory(from: address + start, byteCount: count)
+            storage.letGo(byteOffset + start..<byteOffset + start + count)
         }
     }
 }

@@ -72,6 +72,13 @@ public protocol Backend: AnyObject {
     /// Makes a queue that copies host bytes to this device while it computes.
     func makeCopyQueue() throws(TensorError) -> any CopyQueue
 
+    /// Takes host memory from which this device's copy queues copy without the host's help.
+    ///
+    /// Called while loading only.
+    /// - Returns: writable memory; nil where copies are no better from such memory than from any other.
+    /// - Throws: `.pinningRefused` with `label`, `.deviceFailed`.
+    func allocatePinned(_ byteCount: Int, label: String) throws(TensorError) -> Storage?
+
     /// Makes what enqueues this backend's operations again and again.
     func makeReplayer() -> any Replayer
 
@@ -292,6 +299,9 @@ extension Backend {
 
     /// Makes a queue that copies in place.
     public func makeCopyQueue() throws(TensorError) -> any CopyQueue { InPlaceCopyQueue(self) }
+
+    /// Copies are as good from any memory.
+    public func allocatePinned(_ byteCount: Int, label: String) throws(TensorError) -> Storage? { nil }
 
     /// Operations are enqueued one by one.
     public func makeReplayer() -> any Replayer { PlainReplayer() }

@@ -81,6 +81,20 @@ public final class Storage: @unchecked Sendable {
         account = nil
     }
 
+    /// Views writable host memory that `owner` gives back when it goes.
+    package init(hostMemory base: UnsafeMutableRawPointer, byteCount: Int, owner: any AnyObject & Sendable) {
+        self.base = base
+        self.byteCount = byteCount
+        self.owner = owner
+        distantMemory = nil
+        device = .cpu
+        isWritable = true
+        account = nil
+    }
+
+    /// Who owns the bytes, if it is one of a kind.
+    package func owner<Owner: AnyObject>(as kind: Owner.Type) -> Owner? { owner as? Owner }
+
     /// Views writable memory of another kind of device, which `owner` gives back when it goes.
     ///
     /// - Parameter address: a number of that device; the host must not look there.
@@ -95,6 +109,13 @@ public final class Storage: @unchecked Sendable {
         self.device = device
         isWritable = true
         account = nil
+    }
+
+    /// Says that some bytes have been read and will not be read again soon: pages of a mapped file may go, and come back
+    /// when they are read.
+    package func letGo(_ range: Range<Int>) {
+        guard let mapping = owner as? any MappedBytes else { return }
+        mapping.letGo(of: UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
     }
 
     /// Copies a tensor's bytes to host memory, from wherever they are.
@@ -114,6 +135,12 @@ public final class Storage: @unchecked Sendable {
         if owner == nil { free(base) }
         account?.giveBack(byteCount)
     }
+}
+
+/// Who owns bytes that are mapped from a file.
+package protocol MappedBytes: AnyObject, Sendable {
+    /// Lets go of the whole pages in some of the bytes; they come back when they are read.
+    func letGo(of bytes: UnsafeRawBufferPointer)
 }
 
 /// Memory where the host cannot look, but from which it can copy.

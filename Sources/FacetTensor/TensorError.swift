@@ -8,6 +8,8 @@ public enum TensorError: Error, Sendable, Hashable {
     case wrongDevice(operation: String, argument: String, expected: DeviceID, got: DeviceID)
     /// The device could not give the bytes for a tensor.
     case outOfMemory(label: String, byteCount: Int, device: DeviceID)
+    /// The system would not let a device read host memory by itself.
+    case pinningRefused(label: String, byteCount: Int, device: DeviceID, reason: String)
     /// A row, slot or id points outside the table it indexes.
     case indexOutOfRange(operation: String, argument: String, index: Int, limit: Int)
     /// A number of a weight is too large for the type that a device computes in.
@@ -29,6 +31,9 @@ extension TensorError: CustomStringConvertible {
             "\(operation): '\(argument)' must be on \(expected), but is on \(got)."
         case .outOfMemory(let label, let byteCount, let device):
             "\(device) has no \(byteCount) bytes left for '\(label)'; lower the context length or the batch size."
+        case .pinningRefused(let label, let byteCount, let device, let reason):
+            "\(device) could not pin \(byteCount) bytes of host memory for '\(label)' (\(reason)); free host memory, or "
+                + "raise what may be locked."
         case .indexOutOfRange(let operation, let argument, let index, let limit):
             "\(operation): '\(argument)' holds \(index), which is outside 0..<\(limit)."
         case .notRepresentable(let label, let dtype):

@@ -26,12 +26,16 @@ class UploadWork final : public Work {
     UploadWork(uint64_t to, const void *from, size_t bytes) : to(to), from((uint64_t)from), bytes(bytes) {}
 
     const char *kind() const override { return "copy"; }
-    std::string describe() const override { return text("upload of %zu bytes", bytes); }
+    std::string describe() const override {
+        std::string where = pinned_bytes ? text(" from pinned memory of %zu", pinned_bytes) : "";
+        return text("upload of %zu bytes", bytes) + where;
+    }
     std::shared_ptr<Work> fresh() const override { return std::make_shared<UploadWork>(to, (const void *)from, bytes); }
 
     void submitted(const Clock &, uint32_t stream, uint64_t number) override {
         Simulator &sim = simulator();
         pinned = sim.host.is_pinned(from, bytes);
+        if (pinned && bytes > 0) pinned_bytes = sim.host.overlapping(from, bytes)->bytes;
         if (!pinned && !sim.late_pageable_uploads) {
             // As documented: pageable memory has been read when the call returns.
             taken.assign((const unsigned char *)from, (const unsigned char *)from + bytes);
@@ -57,7 +61,7 @@ class UploadWork final : public Work {
 
   private:
     uint64_t to, from;
-    size_t bytes;
+    size_t bytes, pinned_bytes = 0; // of the allocation that the source is a part of
     bool pinned = false, is_watched = false;
     unsigned long host_functions = 0;
     uint64_t before = 0, earlier_downloads = 0;

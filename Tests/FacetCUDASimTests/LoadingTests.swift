@@ -118,6 +118,64 @@ struct LoadingTests {
         #expect(pairs > 0)
     }
 
+    @Test("a card whose weights come slowly holds up no other card", arguments: [2, 4], [true, false])
+    func slowCard(count: Int, holdsFile: Bool) throws {
+        let work = try Work(over: count)
+        let slow = try work.names(on: 0)
+        let others = try (1..<count).map { try #require(work.names(on: $0).last) }
+        // The slow card's second tensor waits until the last of every other card has been handed over; or its link is slow.
+        let source = Recorded(work.checkpoint) { source, name in
+            guard holdsFile, name == slow[1] else { return }
+            let end = Date(timeIntervalSinceNow: 300)
+            while others.contains(where: { !source.log.contains(.dontNeed($0)) }), Date() < end { usleep(1000) }
+            #expect(Date() < end)
+        }
+        try SimulatedMachine.run(Self.machine(count)) { machine in
+            let cards = try Self.open(machine, count)
+            if !holdsFile { try machine.delay("run:copy", device: 0, milliseconds: 20, count: 1000) }
+            try machine.setTrace(true)
+            try work.load(source, onto: cards)
+            let trace = try machine.trace()
+            // Each of these tensors is one copy; tables of the positions follow when all weights are there.
+            func lastWeight(_ device: Int) throws -> Int {
+                let copies = trace.indices.filter {
+                    trace[$0].hasPrefix("call: cuMemcpyHtoDAsync_v2 device \(device):")
+                }
+                let weightCount = try work.names(on: device).count
+                try #require(copies.count >= weightCount)
+                return copies[weightCount - 1]
+            }
+            for device in 1..<count { #expect(try lastWeight(device) < lastWeight(0), "cuda:\(device)") }
+        }
+    }
+
+    @Test("memory that ends on one card while others load names card and tensor, every time, and leaves nothing")
+    func memoryEnds() throws {
+        let work = try Work(over: 4)
+        for (short, kibibytes) in [(1, 300), (3, 40), (0, 600), (2, 150)] {
+            var errors: [String] = []
+            for _ in 0..<3 {
+                try SimulatedMachine.run(Self.machine(4)) { machine in
+                    let cards = try Self.open(machine, 4, budgets: Array(repeating: 8 << 20, count: 4))
+                    let rest = kibibytes << 10
+                    let others = try cards[short].allocate([(8 << 20) - rest], .uint8, label: "somebody else's")
+                    let error = #expect(throws: ModelError.self) { try work.load(onto: cards) }
+                    guard case .tensor(.outOfMemory(let label, _, let device)) = error else {
+                        Issue.record("\(String(describing: error))")
+                        return
+                    }
+                    #expect(label.hasPrefix("transformer.") && device == DeviceID(.cuda, short))
+                    errors.append("\(try #require(error))")
+                    for card in cards {
+                        let kept = card === cards[short] ? others.byteCount : 0
+                        #expect(card.memoryUse?.usedByteCount == kept, "\(card.device)")
+                    }
+                }
+            }
+            #expect(Set(errors).count == 1, "\(errors)")
+        }
+    }
+
     @Test("a call that one card refuses while others load ends loading with that card; the next try works")
     func refusedCall() throws {
         let work = try Work(over: 4)

@@ -1,9 +1,53 @@
 import FacetCUDA
 import FacetTensor
+import Foundation
 import Testing
 
 @Suite("Simulated cards in the terms of the tensor layer")
 struct TensorStreamTests {
+    /// Bytes that note which parts of them have been let go.
+    ///
+    /// `@unchecked`: touched by one thread.
+    private final class Pages: MappedBytes, @unchecked Sendable {
+        let bytes: UnsafeMutableRawBufferPointer
+        var gone: [Range<Int>] = []
+
+        init(byteCount: Int) {
+            bytes = .allocate(byteCount: byteCount, alignment: 64)
+            for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index &* 31) }
+        }
+
+        deinit { bytes.deallocate() }
+
+        func letGo(of part: UnsafeRawBufferPointer) {
+            guard let start = part.baseAddress, let first = bytes.baseAddress else { return }
+            let offset = start - UnsafeRawPointer(first)
+            gone.append(offset..<offset + part.count)
+            // Nobody may read them afterwards.
+            memset(first + offset, 0, part.count)
+        }
+    }
+
+    @Test("a weight's file pages go slot by slot while it is read")
+    func pages() throws {
+        try SimulatedMachine.run(SimulatedMachine(cards: 1)) { machine in
+            let context = try machine.context()
+            let card = try TensorStream(
+                DeviceArena(context, byteCount: 1 << 20), ringSlotCount: 2, ringSlotByteCount: 4096)
+            let pages = Pages(byteCount: 100_000)
+            let expected = Array(pages.bytes[1000..<91_000])
+            let storage = Storage(viewing: UnsafeRawBufferPointer(pages.bytes), owner: pages)
+            let tensor = Tensor(storage, byteOffset: 1000, shape: [90_000], dtype: .uint8)
+            let copy = try card.resident(tensor, label: "weight")
+            var bytes = [UInt8](repeating: 0, count: 90_000)
+            try bytes.withUnsafeMutableBytes { try card.download(copy, into: $0) }
+            #expect(bytes == expected)
+            #expect(pages.gone.first?.lowerBound == 1000 && pages.gone.last?.upperBound == 91_000)
+            #expect(zip(pages.gone, pages.gone.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
+            #expect(pages.gone.allSatisfy { $0.count <= 4096 })
+        }
+    }
+
     /// Two cards that copy from each other.
     private struct Pair {
         let cards: [TensorStream]
@@ -96,6 +140,11 @@ struct TensorStreamTests {
             let queue = try card.makeCopyQueue()
             let slots = try (0..<2).map { try card.allocate([5000], .float32, label: "slot \($0)") }
             let results = try (0..<6).map { try card.allocate([5000], .float32, label: "result \($0)") }
+            #expect(throws: TensorError.self) {
+                try values(11, seed: 0).withUnsafeBytes {
+                    try queue.upload($0, keeping: Owner(), into: slots[0].rows(0..<10))
+                }
+            }
             var used: [CUDAEvent?] = [nil, nil]
             try queue.wait(for: try card.record())
             for step in 0..<6 {

@@ -110,44 +110,6 @@ struct TensorStreamTests {
         #expect(throws: TensorError.self) { try b.copy(x, into: x) }
     }
 
-    @Test("memory that comes back is given away again only when its last use has run")
-    func reuse() throws {
-        // Lazy: what is enqueued for the first tensor runs when somebody waits, which must be before the second has it.
-        let machine = try Machine(.late, direct: .none)
-        let card = machine.cards[0]
-        let queue = try card.makeCopyQueue()
-        let owner = Owner()
-        let length = (4 << 20) / 4
-        do {
-            let first = try card.allocate([length], .float32, label: "first", isZeroed: false)
-            try [Float](repeating: 1, count: length).withUnsafeBytes {
-                try queue.upload($0, keeping: owner, into: first)
-            }
-        }
-        let second = try card.allocate([length], .float32, label: "second")
-        #expect(try floats(second, card).allSatisfy { $0 == 0 })
-        try queue.synchronize()
-        #expect(try floats(second, card).allSatisfy { $0 == 0 })
-    }
-
-    @Test("a copy queue fills tensors beside the card's own queue", arguments: FakeMachine.Order.allCases)
-    func copyQueue(order: FakeMachine.Order) throws {
-        let machine = try Machine(order)
-        let card = machine.cards[0]
-        let queue = try card.makeCopyQueue()
-        let x = try card.allocate([1000], .float32, label: "x")
-        let y = try card.allocate([1000], .float32, label: "y")
-        try queue.wait(for: try card.record())
-        let values = (0..<1000).map { Float($0) * 0.5 }
-        try values.withUnsafeBytes { try queue.upload($0, keeping: Owner(), into: x) }
-        try card.wait(for: queue.record())
-        try card.copy(x, into: y)
-        #expect(try floats(y, card) == values)
-        #expect(throws: TensorError.self) {
-            try values.withUnsafeBytes { try queue.upload($0, keeping: Owner(), into: x.rows(0..<10)) }
-        }
-    }
-
     @Test("a lost card fails every call with the tensor layer's error, and its events have passed")
     func lost() throws {
         let machine = try Machine()
@@ -169,6 +131,3 @@ struct TensorStreamTests {
         try machine.cards[1].synchronize()
     }
 }
-
-/// Something that keeps bytes.
-private final class Owner: Sendable {}

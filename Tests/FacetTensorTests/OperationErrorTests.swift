@@ -24,7 +24,7 @@ struct OperationErrorTests {
             case .unsupportedDType(let operation, let argument, _, _): (operation, argument)
             case .wrongDevice(let operation, let argument, _, _): (operation, argument)
             case .indexOutOfRange(let operation, let argument, _, _): (operation, argument)
-            case .outOfMemory, .notRepresentable, .deviceFailed, .unsupportedInstructionSet, nil: nil
+            case .outOfMemory, .pinningRefused, .notRepresentable, .deviceFailed, .unsupportedInstructionSet, nil: nil
             }
         #expect(named?.0 == operation, sourceLocation: sourceLocation)
         #expect(named?.1 == argument, sourceLocation: sourceLocation)
@@ -183,6 +183,7 @@ struct OperationErrorTests {
             .unsupportedDType(operation: "add", argument: "x", expected: "float32", got: .int32),
             .wrongDevice(operation: "add", argument: "x", expected: .cpu, got: DeviceID(.cpu, 1)),
             .outOfMemory(label: "cache", byteCount: 1, device: .cpu),
+            .pinningRefused(label: "layer", byteCount: 1, device: .cpu, reason: "no room"),
             .indexOutOfRange(operation: "gatherRows", argument: "indices", index: 9, limit: 3),
             .unsupportedInstructionSet(requested: .avx512bf16, best: .avx2),
         ]

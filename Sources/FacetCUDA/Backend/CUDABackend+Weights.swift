@@ -9,8 +9,7 @@ extension CUDABackend {
     /// - Throws: `.notRepresentable` for a number that this type has no room for.
     public func bind(weight: Tensor, bias: Tensor?) throws(TensorError) -> LinearWeights {
         let operation = "bind(weight:bias:)"
-        try requireHostFloat(weight, "weight", in: operation)
-        try require(weight.shape.rank == 2, weight, "weight", "[outputs, inputs]", in: operation)
+        try requireMatrix(weight, in: operation)
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         return LinearWeights(
             weight: try converted(tensors.resident(weight, label: "weight"), "weight"),
@@ -20,24 +19,10 @@ extension CUDABackend {
     /// Rows of codes are padded to 16 bytes where they are none, so that kernels read whole vectors.
     public func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights {
         let operation = "bind(quantized:bias:)"
-        let codes = matrix.codes
-        let rowByteCount = matrix.format.rowByteCount(inputs: matrix.inputs)
-        guard codes.device.kind == .cpu else {
-            throw .wrongDevice(operation: operation, argument: "codes", expected: .cpu, got: codes.device)
-        }
-        guard codes.dtype == matrix.format.codeDType else {
-            throw .unsupportedDType(
-                operation: operation, argument: "codes", expected: matrix.format.codeDType.rawValue, got: codes.dtype)
-        }
-        try require(codes, rows: matrix.outputs, width: rowByteCount, "codes", in: operation)
-        try requireHostFloat(matrix.scales, "scales", in: operation)
-        try require(
-            matrix.scales.shape.elementCount == matrix.outputs * matrix.groupCount
-                || (matrix.groupCount == 1 && matrix.scales.shape.elementCount == 1), matrix.scales, "scales",
-            "[\(matrix.outputs), \(matrix.groupCount)]", in: operation)
+        try requireQuantized(matrix, in: operation)
         return LinearWeights(
             quantized: matrix.moved(
-                codes: try tensors.residentRows(codes, alignment: 16, label: "weight"),
+                codes: try tensors.residentRows(matrix.codes, alignment: 16, label: "weight"),
                 scales: try tensors.resident(matrix.scales, label: "scales")),
             bias: try bound(bias: bias, count: matrix.outputs, in: operation))
     }
@@ -49,8 +34,7 @@ extension CUDABackend {
 
     private func bound(bias: Tensor?, count: Int, in operation: String) throws(TensorError) -> Tensor? {
         guard let bias else { return nil }
-        try requireHostFloat(bias, "bias", in: operation)
-        try require(bias.shape.elementCount == count, bias, "bias", "[\(count)]", in: operation)
+        try requireBias(bias, count: count, in: operation)
         return try converted(tensors.resident(bias, label: "bias"), "bias")
     }
 
@@ -64,16 +48,5 @@ extension CUDABackend {
         try copy(tensor, into: result)
         if try containsNonFinite(result) { throw .notRepresentable(label: label, dtype: weightDType) }
         return result
-    }
-
-    /// Throws unless a tensor holds floating-point numbers in host memory: what weights and parameters are bound from.
-    private func requireHostFloat(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
-        guard tensor.device.kind == .cpu else {
-            throw .wrongDevice(operation: operation, argument: argument, expected: .cpu, got: tensor.device)
-        }
-        guard tensor.dtype.isFloatingPoint else {
-            throw .unsupportedDType(
-                operation: operation, argument: argument, expected: "floating-point numbers", got: tensor.dtype)
-        }
     }
 }

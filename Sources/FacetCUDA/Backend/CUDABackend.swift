@@ -102,6 +102,10 @@ public final class CUDABackend: Backend {
 
     public func makeCopyQueue() throws(TensorError) -> any CopyQueue { try tensors.makeCopyQueue() }
 
+    public func allocatePinned(_ byteCount: Int, label: String) throws(TensorError) -> Storage? {
+        try tensors.allocatePinned(byteCount, label: label)
+    }
+
     public func makeReplayer() -> any Replayer { GraphReplayer(tensors) }
 
     // MARK: Launches
@@ -132,34 +136,6 @@ public final class CUDABackend: Backend {
                 operation: operation, argument: argument, expected: "float32, bfloat16 or float16", got: x.dtype)
         }
         return kernels
-    }
-
-    /// Throws unless a tensor holds floating-point numbers on this card.
-    func requireFloat(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
-        try requireHere(tensor, argument, in: operation)
-        guard tensor.dtype.isFloatingPoint else {
-            throw .unsupportedDType(
-                operation: operation, argument: argument, expected: "floating-point numbers", got: tensor.dtype)
-        }
-    }
-
-    /// Throws unless a tensor holds a floating-point parameter of `count` elements on this card.
-    func requireParameter(
-        _ tensor: Tensor, count: Int, _ argument: String, in operation: String
-    ) throws(TensorError) {
-        try requireFloat(tensor, argument, in: operation)
-        try require(tensor.shape.elementCount == count, tensor, argument, "[\(count)]", in: operation)
-    }
-
-    /// Throws unless a tensor holds `count` int32 numbers on this card.
-    func requireIndices(
-        _ tensor: Tensor, count: Int, _ argument: String, in operation: String
-    ) throws(TensorError) {
-        try requireHere(tensor, argument, in: operation)
-        guard tensor.dtype == .int32 else {
-            throw .unsupportedDType(operation: operation, argument: argument, expected: "int32", got: tensor.dtype)
-        }
-        try require(tensor.shape.elementCount == count, tensor, argument, "[\(count)]", in: operation)
     }
 }
 

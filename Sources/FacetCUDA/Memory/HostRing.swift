@@ -38,11 +38,15 @@ public final class HostRing {
     deinit { context.release { $0.pointee.ctxSynchronize() } }
 
     /// Enqueues a copy to the card; the bytes may change as soon as this returns.
+    ///
+    /// - Parameter didRead: told which of the bytes are not needed any more, slot by slot.
     public func upload(
-        _ bytes: UnsafeRawBufferPointer, to target: DeviceAddress, on stream: CUDAStream
+        _ bytes: UnsafeRawBufferPointer, to target: DeviceAddress, on stream: CUDAStream,
+        didRead: (Range<Int>) -> Void = { _ in }
     ) throws(CUDAError) {
         try forEachSlot(bytes.count, stream) { (offset, slot, count) throws(CUDAError) in
             slot.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
+            didRead(offset..<offset + count)
             try stream.upload(UnsafeRawPointer(slot.base), to: target + offset, byteCount: count)
         }
     }

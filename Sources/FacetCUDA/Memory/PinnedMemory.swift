@@ -25,5 +25,12 @@ final class PinnedMemory: @unchecked Sendable {
         self.context = context
     }
 
+    /// Whether all of some bytes lie here.
+    func contains(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let start = bytes.baseAddress else { return true }
+        let offset = start - UnsafeRawPointer(base)
+        return offset >= 0 && offset + bytes.count <= byteCount
+    }
+
     deinit { context.release { $0.pointee.memFreeHost(base) } }
 }

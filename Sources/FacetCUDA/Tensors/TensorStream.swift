@@ -73,13 +73,19 @@ public final class TensorStream {
 
     /// A tensor of the host's, in this card's memory.
     ///
+    /// Pages of a mapped file go while it is read: the host never holds the whole tensor.
     /// - Throws: `.wrongDevice` for a tensor of another card, `.outOfMemory` with `label`, `.deviceFailed`.
     public func resident(_ tensor: Tensor, label: String) throws(TensorError) -> Tensor {
         guard tensor.device.kind == .cpu else {
             throw .wrongDevice(operation: "bind", argument: label, expected: .cpu, got: tensor.device)
         }
         let copy = try allocate(tensor.shape, tensor.dtype, label: label, isZeroed: false)
-        try upload(UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount), into: copy)
+        let bytes = UnsafeRawBufferPointer(start: tensor.address, count: tensor.byteCount)
+        try run { () throws(CUDAError) in
+            try ring.upload(bytes, to: copy.deviceAddress, on: stream) { range in
+                tensor.storage.letGo(tensor.byteOffset + range.lowerBound..<tensor.byteOffset + range.upperBound)
+            }
+        }
         return copy
     }
 
@@ -129,7 +135,7 @@ public final class TensorStream {
     ///
     /// - Throws: `.wrongDevice`, `.shapeMismatch` when there are more bytes than the tensor holds, `.deviceFailed`.
     public func upload(_ bytes: UnsafeRawBufferPointer, into tensor: Tensor) throws(TensorError) {
-        try TensorChecks.upload(bytes.count, into: tensor, device)
+        try TransferChecks.upload(bytes.count, into: tensor, device)
         try run { () throws(CUDAError) in try ring.upload(bytes, to: tensor.deviceAddress, on: stream) }
     }
 
@@ -139,7 +145,7 @@ public final class TensorStream {
     public func enqueueDownload(
         _ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer
     ) throws(TensorError) {
-        try TensorChecks.download(tensor, bytes.count, device)
+        try TransferChecks.download(tensor, bytes.count, device)
         try run { () throws(CUDAError) in
             try ring.enqueueDownload(tensor.deviceAddress, into: bytes, on: stream)
         }
@@ -149,7 +155,7 @@ public final class TensorStream {
     ///
     /// - Throws: `.wrongDevice`, `.shapeMismatch` unless the counts agree, `.deviceFailed`.
     public func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
-        try TensorChecks.download(tensor, bytes.count, device)
+        try TransferChecks.download(tensor, bytes.count, device)
         try run { () throws(CUDAError) in try ring.download(tensor.deviceAddress, into: bytes, on: stream) }
     }
 
@@ -160,7 +166,7 @@ public final class TensorStream {
     ///   - y: on this card, of the same dtype and element count.
     /// - Throws: `.wrongDevice` for a card without a link, `.unsupportedDType`, `.shapeMismatch`, `.deviceFailed`.
     public func copy(_ x: Tensor, into y: Tensor) throws(TensorError) {
-        try TensorChecks.copy(x, y, device)
+        try TransferChecks.copy(x, y, device)
         if x.device == device {
             try run { () throws(CUDAError) in
                 try stream.copy(x.deviceAddress, to: y.deviceAddress, byteCount: y.byteCount)
@@ -204,6 +210,19 @@ public final class TensorStream {
     /// - Throws: `.deviceFailed`.
     public func makeCopyQueue() throws(TensorError) -> CUDACopyQueue {
         try run { () throws(CUDAError) in try CUDACopyQueue(context) }
+    }
+
+    /// Takes host memory that copy queues of this card read by themselves.
+    ///
+    /// - Throws: `.pinningRefused`, `.deviceFailed` for a card that is lost.
+    public func allocatePinned(_ byteCount: Int, label: String) throws(TensorError) -> Storage {
+        do throws(CUDAError) {
+            let memory = try PinnedMemory(context, byteCount: byteCount)
+            return Storage(hostMemory: memory.base, byteCount: byteCount, owner: memory)
+        } catch .callFailed(_, let call, let result, let reason) {
+            throw .pinningRefused(
+                label: label, byteCount: byteCount, device: device, reason: "\(call): \(result), \(reason)")
+        } catch { throw error.asTensorError(device) }
     }
 
     /// Runs calls of the card and throws their errors as the tensor layer knows them.

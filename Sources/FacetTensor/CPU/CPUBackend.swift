@@ -65,21 +65,12 @@ public final class CPUBackend: Backend {
 
     public func upload(_ bytes: UnsafeRawBufferPointer, into tensor: Tensor) throws(TensorError) {
         try requireOutput(tensor, "tensor", in: "upload")
-        guard bytes.count <= tensor.byteCount else {
-            throw .shapeMismatch(
-                operation: "upload", argument: "tensor", expected: "of at least \(bytes.count) bytes",
-                got: tensor.shape)
-        }
+        try TransferChecks.upload(bytes.count, into: tensor, device)
         if let source = bytes.baseAddress { memcpy(tensor.address, source, bytes.count) }
     }
 
     public func download(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
-        try requireHere(tensor, "tensor", in: "download")
-        guard bytes.count == tensor.byteCount else {
-            throw .shapeMismatch(
-                operation: "download", argument: "tensor", expected: "of exactly \(bytes.count) bytes",
-                got: tensor.shape)
-        }
+        try TransferChecks.download(tensor, bytes.count, device)
         if let target = bytes.baseAddress { memcpy(target, tensor.address, bytes.count) }
     }
 
@@ -89,37 +80,20 @@ public final class CPUBackend: Backend {
 
     public func bind(weight: Tensor, bias: Tensor?) throws(TensorError) -> LinearWeights {
         let operation = "bind(weight:bias:)"
-        try requireHostFloat(weight, "weight", in: operation)
-        try require(weight.shape.rank == 2, weight, "weight", "[outputs, inputs]", in: operation)
+        try requireMatrix(weight, in: operation)
         let outputs = weight.shape[0], inputs = weight.shape[1]
         let limit = cc_row_limit()
         try require(inputs <= limit, weight, "weight", "[outputs, at most \(limit)]", in: operation)
-        if let bias { try requireParameter(bias, count: outputs, "bias", in: operation) }
+        if let bias { try requireBias(bias, count: outputs, in: operation) }
         return LinearWeights(weight: weight, bias: bias, outputs: outputs, inputs: inputs)
     }
 
     public func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights {
         let operation = "bind(quantized:bias:)"
-        let codes = matrix.codes
-        let rowBytes = matrix.format.rowByteCount(inputs: matrix.inputs)
-        guard codes.device.kind == .cpu else {
-            throw .wrongDevice(operation: operation, argument: "codes", expected: device, got: codes.device)
-        }
-        guard codes.dtype == matrix.format.codeDType else {
-            throw .unsupportedDType(
-                operation: operation, argument: "codes", expected: matrix.format.codeDType.rawValue, got: codes.dtype)
-        }
-        try require(
-            codes.rowCount == matrix.outputs && codes.shape.rowElementCount == rowBytes, codes, "codes",
-            "[\(matrix.outputs), \(rowBytes)]", in: operation)
+        try requireQuantized(matrix, in: operation)
         let limit = cc_row_limit()
-        try require(matrix.inputs <= limit, codes, "codes", "rows of at most \(limit) elements", in: operation)
-        try requireHostFloat(matrix.scales, "scales", in: operation)
-        try require(
-            matrix.scales.shape.elementCount == matrix.outputs * matrix.groupCount
-                || (matrix.groupCount == 1 && matrix.scales.shape.elementCount == 1), matrix.scales, "scales",
-            "[\(matrix.outputs), \(matrix.groupCount)]", in: operation)
-        if let bias { try requireParameter(bias, count: matrix.outputs, "bias", in: operation) }
+        try require(matrix.inputs <= limit, matrix.codes, "codes", "rows of at most \(limit) elements", in: operation)
+        if let bias { try requireBias(bias, count: matrix.outputs, in: operation) }
         return LinearWeights(quantized: matrix, bias: bias)
     }
 

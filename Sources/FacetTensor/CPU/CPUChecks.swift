@@ -11,36 +11,13 @@ extension CPUBackend {
         }
     }
 
-    /// Throws unless a tensor holds floating-point numbers in host memory: what weights and parameters are.
-    func requireHostFloat(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
-        guard tensor.device.kind == .cpu else {
-            throw .wrongDevice(operation: operation, argument: argument, expected: device, got: tensor.device)
-        }
-        guard tensor.dtype.isFloatingPoint else {
-            throw .unsupportedDType(
-                operation: operation, argument: argument, expected: "floating-point numbers", got: tensor.dtype)
-        }
-    }
-
-    /// Throws unless a tensor holds a floating-point parameter of `count` elements in host memory.
-    func requireParameter(
-        _ tensor: Tensor, count: Int, _ argument: String, in operation: String
-    ) throws(TensorError) {
-        try requireHostFloat(tensor, argument, in: operation)
-        try require(tensor.shape.elementCount == count, tensor, argument, "[\(count)]", in: operation)
-    }
-
     /// The numbers of an int32 tensor on this device.
     ///
     /// - Throws: unless it holds `count` of them.
     func indices(
         _ tensor: Tensor, count: Int, _ argument: String, in operation: String
     ) throws(TensorError) -> UnsafeBufferPointer<Int32> {
-        try requireHere(tensor, argument, in: operation)
-        guard tensor.dtype == .int32 else {
-            throw .unsupportedDType(operation: operation, argument: argument, expected: "int32", got: tensor.dtype)
-        }
-        try require(tensor.shape.elementCount == count, tensor, argument, "[\(count)]", in: operation)
+        try requireIndices(tensor, count: count, argument, in: operation)
         return UnsafeBufferPointer(start: tensor.address.assumingMemoryBound(to: Int32.self), count: count)
     }
 

@@ -115,11 +115,7 @@ public final class CPUDevice: Backend {
     }
 
     public func enqueueDownload(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError) {
-        guard bytes.count == tensor.byteCount else {
-            throw .shapeMismatch(
-                operation: "download", argument: "tensor", expected: "of exactly \(bytes.count) bytes",
-                got: tensor.shape)
-        }
+        try TransferChecks.download(tensor, bytes.count, device)
         let target = HostBytes(bytes)
         try enqueue("download", tensor) { (backend) throws(TensorError) in
             try backend.download(tensor, into: target.bytes)
@@ -216,14 +212,7 @@ final class CPUCopyQueue: CopyQueue {
     func upload(
         _ bytes: UnsafeRawBufferPointer, keeping owner: any AnyObject & Sendable, into tensor: Tensor
     ) throws(TensorError) {
-        guard tensor.device == device else {
-            throw .wrongDevice(operation: "upload", argument: "tensor", expected: device, got: tensor.device)
-        }
-        guard bytes.count <= tensor.byteCount else {
-            throw .shapeMismatch(
-                operation: "upload", argument: "tensor", expected: "of at least \(bytes.count) bytes",
-                got: tensor.shape)
-        }
+        try TransferChecks.upload(bytes.count, into: tensor, device)
         guard let address = bytes.baseAddress else { return }
         let source = Storage(
             viewing: UnsafeRawBufferPointer(start: address, count: bytes.count), device: device, owner: owner)

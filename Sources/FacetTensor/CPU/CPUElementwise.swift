@@ -36,7 +36,7 @@ extension CPUBackend {
 
     public func add(_ x: Tensor, to y: Tensor) throws(TensorError) {
         let operation = "add"
-        try requireHostFloat(x, "x", in: operation)
+        try requireFloat(x, "x", in: operation)
         try requireActivation(y, "y", in: operation)
         try requireOutput(y, "y", in: operation)
         try require(x.shape == y.shape, x, "x", y.shape.description, in: operation)
@@ -60,13 +60,13 @@ extension CPUBackend {
                 at: x.byteOffset, into: UnsafeMutableRawBufferPointer(start: y.address, count: y.byteCount))
             return
         }
-        try requireHostFloat(x, "x", in: operation)
-        try requireHostFloat(y, "y", in: operation)
+        try requireFloat(x, "x", in: operation)
+        try requireFloat(y, "y", in: operation)
         cc_copy(engine, x.address, x.dtype.code, y.address, y.dtype.code, y.shape.elementCount)
     }
 
     public func containsNonFinite(_ x: Tensor) throws(TensorError) -> Bool {
-        try requireHostFloat(x, "x", in: "containsNonFinite")
+        try requireFloat(x, "x", in: "containsNonFinite")
         return cc_has_non_finite(engine, x.address, x.dtype.code, x.shape.elementCount) != 0
     }
 }

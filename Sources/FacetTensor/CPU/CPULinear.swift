@@ -30,7 +30,7 @@ extension CPUBackend {
                 layer.bias?.dtype.code ?? 0, epilogue.code, y.address, y.dtype.code)
             return
         }
-        try requireHostFloat(layer.weight, "weight", in: operation)
+        try requireFloat(layer.weight, "weight", in: operation)
         cc_linear(
             engine, x.address, x.dtype.code, x.rowCount, layer.inputs, layer.weight.address, layer.weight.dtype.code,
             layer.outputs, layer.bias?.address, layer.bias?.dtype.code ?? 0, epilogue.code, y.address, y.dtype.code)

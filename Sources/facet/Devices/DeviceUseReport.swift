@@ -13,10 +13,11 @@ extension FacetEngine.DeviceReport {
             if let budget = use.budgetByteCount { text += " of \(ByteSize.text(budget))" }
         }
         if let streaming {
-            let hidden = String(
-                format: "%.0f ms hidden, %.0f ms waited for", streaming.hidden.seconds * 1e3,
-                streaming.waiting.seconds * 1e3)
-            text += "; copies of streamed units: \(hidden)"
+            let times = String(
+                format: "%.0f ms, %.0f %% of it hidden, %.0f ms waited for", streaming.copying.seconds * 1e3,
+                100 * streaming.hiddenShare, streaming.waiting.seconds * 1e3)
+            text += "; copies of streamed units: \(times)"
+            if let refusal = streaming.pinningRefusal { text += "; through the processor: \(refusal)" }
         }
         return text + "."
     }
@@ -30,8 +31,10 @@ struct DeviceUseReport: Encodable {
     let peakBytes: Int?
     let budgetBytes: Int?
     let terms: [String: Int]
+    let copySeconds: Double?
     let hiddenCopySeconds: Double?
     let waitingSeconds: Double?
+    let pinningRefusal: String?
 
     init(_ report: DeviceReport) {
         device = report.device.description
@@ -40,8 +43,10 @@ struct DeviceUseReport: Encodable {
         peakBytes = report.use?.peakByteCount
         budgetBytes = report.use?.budgetByteCount
         terms = Dictionary(uniqueKeysWithValues: report.demand.terms.map { ($0.name, $0.byteCount) })
+        copySeconds = report.streaming?.copying.seconds
         hiddenCopySeconds = report.streaming?.hidden.seconds
         waitingSeconds = report.streaming?.waiting.seconds
+        pinningRefusal = report.streaming?.pinningRefusal.map { "\($0)" }
     }
 }
 

@@ -1,8 +1,7 @@
-import FacetTensor
-
-/// What the queues of a card ask of tensors before they touch them.
-enum TensorChecks {
-    static func upload(_ byteCount: Int, into tensor: Tensor, _ device: DeviceID) throws(TensorError) {
+/// What queues ask of tensors before they move bytes.
+package enum TransferChecks {
+    /// Throws unless a tensor of a device has room for so many bytes.
+    package static func upload(_ byteCount: Int, into tensor: Tensor, _ device: DeviceID) throws(TensorError) {
         guard tensor.device == device else {
             throw .wrongDevice(operation: "upload", argument: "tensor", expected: device, got: tensor.device)
         }
@@ -12,7 +11,8 @@ enum TensorChecks {
         }
     }
 
-    static func download(_ tensor: Tensor, _ byteCount: Int, _ device: DeviceID) throws(TensorError) {
+    /// Throws unless a tensor of a device has exactly so many bytes.
+    package static func download(_ tensor: Tensor, _ byteCount: Int, _ device: DeviceID) throws(TensorError) {
         guard tensor.device == device else {
             throw .wrongDevice(operation: "download", argument: "tensor", expected: device, got: tensor.device)
         }
@@ -22,7 +22,8 @@ enum TensorChecks {
         }
     }
 
-    static func copy(_ x: Tensor, _ y: Tensor, _ device: DeviceID) throws(TensorError) {
+    /// Throws unless `x` can be copied as it is into a tensor of a device.
+    package static func copy(_ x: Tensor, _ y: Tensor, _ device: DeviceID) throws(TensorError) {
         guard y.device == device else {
             throw .wrongDevice(operation: "copy", argument: "y", expected: device, got: y.device)
         }
