@@ -1,7 +1,8 @@
 // The driver of products with packed weights: y = epilogue(x · weightᵀ + bias).
 //
-// The rows of x are written to `shared` first, as words in blocks of the depth: [block][row][row_words]. Then every task
-// multiplies some of them with some columns of panels, one block of panels at a time:
+// The rows of x are written to `shared` first, as words in blocks of the depth: [block][row][row_words], or, where a
+// path has rows that lie together, [block][rows / together][row_words][together]. Then every task multiplies some of
+// them with some columns of panels, one block of panels at a time:
 //
 //     few rows   a task is a stretch of memory: one panel after the other, from its first byte to its last
 //     many rows  a task is a chunk of rows and a block of four panels, of which one block of the depth at a time is
@@ -18,7 +19,7 @@ enum {
     panels_per_block = 4,
     columns_per_block = panels_per_block * cc_packed_width,
     expanded_bytes = panels_per_block * cc_block_words * cc_packed_width * 4,
-    largest_chunk = 1008, // rows; a multiple of every tile height
+    largest_chunk = 504, // rows, whose sums take 258 KB of the second cache; a multiple of every tile height
     smallest_chunk = 84,
     rows_per_fill_task = 16,
     bytes_per_task = 1 << 18,
@@ -39,28 +40,51 @@ typedef struct packed_product {
     char *y;
     int y_type;
 
+    ptrdiff_t together;          // rows that lie together
     ptrdiff_t depth_blocks;
     ptrdiff_t chunk, chunks;     // rows of one task
     ptrdiff_t block, per_task;   // panels that meet the same rows; panels of one task
 } packed_product;
 
+static ptrdiff_t round_up(ptrdiff_t count, ptrdiff_t unit) { return cc_ceil_div(count, unit) * unit; }
+
+// `row` is the first of those that lie together.
 static char *row_at(const packed_product *p, ptrdiff_t block, ptrdiff_t row) {
-    return p->engine->shared + (block * p->rows + row) * p->path->row_words * 4;
+    return p->engine->shared + (block * round_up(p->rows, p->together) + row) * p->path->row_words * 4;
 }
 
-static void fill_task(void *context, ptrdiff_t task, int thread) {
-    (void)thread;
-    const packed_product *p = context;
-    ptrdiff_t first = task * rows_per_fill_task, end = cc_min(first + rows_per_fill_task, p->rows);
-    ptrdiff_t size = cc_element_bytes(p->x_type), depth = (ptrdiff_t)cc_block_words * p->path->per_word;
+static void fill_row(const packed_product *p, void *to, ptrdiff_t block, ptrdiff_t row) {
+    ptrdiff_t depth = (ptrdiff_t)cc_block_words * p->path->per_word, k = block * depth;
     ptrdiff_t group = p->matrix.group ? p->matrix.group : 128;
     int offset = p->matrix.format == CC_PACKED_INT4 ? 8 : 128;
-    for (ptrdiff_t row = first; row < end; row++)
-        for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
-            ptrdiff_t k = block * depth;
-            p->path->fill_row(row_at(p, block, row), p->x + (row * p->matrix.inputs + k) * size, p->x_type,
-                              cc_min(depth, p->matrix.inputs - k), group, offset);
-        }
+    p->path->fill_row(to, p->x + (row * p->matrix.inputs + k) * cc_element_bytes(p->x_type), p->x_type,
+                      cc_min(depth, p->matrix.inputs - k), group, offset);
+}
+
+// Rows that lie together are filled one after the other first.
+static void fill_together(const packed_product *p, uint32_t *space, ptrdiff_t block, ptrdiff_t row) {
+    ptrdiff_t count = cc_min(p->together, p->rows - row);
+    ptrdiff_t words = cc_min(cc_block_words, p->words - block * cc_block_words);
+    uint32_t *to = (uint32_t *)row_at(p, block, row);
+    for (ptrdiff_t r = 0; r < count; r++) {
+        uint32_t *from = space + r * p->path->row_words;
+        fill_row(p, from, block, row + r);
+        for (ptrdiff_t k = 0; k < words; k++)
+            to[k * p->together + r] = from[k];
+    }
+}
+
+static ptrdiff_t rows_of_fill_task(const packed_product *p) { return round_up(rows_per_fill_task, p->together); }
+
+static void fill_task(void *context, ptrdiff_t task, int thread) {
+    const packed_product *p = context;
+    ptrdiff_t first = task * rows_of_fill_task(p), end = cc_min(first + rows_of_fill_task(p), p->rows);
+    for (ptrdiff_t row = first; row < end; row += p->together)
+        for (ptrdiff_t block = 0; block < p->depth_blocks; block++)
+            if (p->together == 1)
+                fill_row(p, row_at(p, block, row), block, row);
+            else
+                fill_together(p, (uint32_t *)cc_scratch(p->engine, thread), block, row);
 }
 
 // MARK: Sums
@@ -68,7 +92,7 @@ static void fill_task(void *context, ptrdiff_t task, int thread) {
 // A block of panels times a chunk of rows, over the whole depth.
 static void sum_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
                       char *expanded, float *sums) {
-    int direct = p->path->direct(p->matrix.format, rows);
+    int direct = p->path->direct(p->matrix.format, p->rows);
     for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
         ptrdiff_t word = block * cc_block_words, words = cc_min(cc_block_words, p->words - word);
         cc_panel panels[panels_per_block];
@@ -87,7 +111,7 @@ static void sum_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count,
                                    .words = words,
                                    .expanded = 1};
         }
-        ptrdiff_t step = rows <= few_rows ? few_rows : p->path->tile_rows;
+        ptrdiff_t step = p->rows <= few_rows ? few_rows : p->path->tile_rows;
         for (ptrdiff_t tile = 0; tile < rows; tile += step)
             for (ptrdiff_t i = 0; i < count; i++)
                 p->path->multiply(row_at(p, block, row + tile), cc_min(step, rows - tile), panels[i],
@@ -162,6 +186,7 @@ static void multiply_task(void *context, ptrdiff_t task, int thread) {
 // Few rows: long stretches of memory, but several for each thread, as others may delay one. Many rows: large chunks read
 // the panels less often, small ones keep every thread busy to the end.
 static void choose_tasks(packed_product *p) {
+    p->together = p->path->direct(p->matrix.format, p->rows) ? 1 : p->path->together;
     ptrdiff_t pair = p->matrix.gated ? 2 : 1;
     if (p->rows <= few_rows) {
         p->block = pair;
@@ -202,7 +227,7 @@ void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t ro
     if (rows <= 0 || p.panels <= 0)
         return;
     p.depth_blocks = cc_ceil_div(p.words, cc_block_words);
-    ptrdiff_t capacity = cc_shared_bytes / (p.depth_blocks * path->row_words * 4);
+    ptrdiff_t capacity = cc_shared_bytes / (p.depth_blocks * path->row_words * 4) / path->together * path->together;
     ptrdiff_t part = cc_ceil_div(rows, cc_ceil_div(rows, capacity));
     ptrdiff_t y_width = matrix.gated ? matrix.outputs / 2 : matrix.outputs;
     for (ptrdiff_t row = 0; row < rows; row += part) {
@@ -210,7 +235,7 @@ void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t ro
         p.x = (const char *)x + row * matrix.inputs * cc_element_bytes(x_type);
         p.y = (char *)y + row * y_width * cc_element_bytes(y_type);
         choose_tasks(&p);
-        cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_per_fill_task), fill_task, &p);
+        cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_of_fill_task(&p)), fill_task, &p);
         cc_pool_run(engine->pool, cc_ceil_div(p.panels, p.per_task) * p.chunks, multiply_task, &p);
     }
 }

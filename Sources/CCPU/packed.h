@@ -41,6 +41,7 @@ typedef struct cc_packed_path {
     int per_word;        // elements along the depth in one word; 0 where there is no such path
     ptrdiff_t row_words; // distance of two rows
     ptrdiff_t tile_rows; // rows that meet a panel while it is in the nearest caches: whole tiles; divides 84
+    ptrdiff_t together;  // rows of a product of many that lie together, [word][together]; divides tile_rows
 
     // Writes at most 512 words of a row. `group` and `offset` matter to quantized rows: elements that share a scale, and
     // what the codes of the weights are shifted by.

@@ -1,7 +1,8 @@
 // Products of float32 rows with packed panels of any format. See packed.h for the layouts.
 //
-// Panels of other formats are either decoded in registers (few rows: packed_few.h) or expanded to float32 first (many
-// rows, which share the work). A sum runs over the depth in the same order in both.
+// Panels are either decoded in registers (few rows: packed_few.h) or expanded to float32 first (many rows, which share
+// the work, and lie together as [word][packed_rows_f32], so that a tile reads one stream of each). A sum runs over the
+// depth in the same order in both.
 #pragma once
 #include "rowwise.h"
 
@@ -83,7 +84,14 @@ enum { packed_rows_f32 = 3, packed_tile_vectors = 4 };
 #endif
 enum {
     packed_tile_width = packed_tile_vectors * LANES,
-    packed_step_f32 = packed_rows_f32 == 14 ? 14 : 12, // rows that meet a panel before the next
+#if CC_VECTOR_BYTES == 32
+    packed_step_f32 = 84, // rows that meet a panel before the next
+    // Words between two branches: a word is 20 instructions for 6 cycles, and rows of 8 words are whole cache lines.
+    packed_turn_f32 = 8,
+#else
+    packed_step_f32 = packed_rows_f32 == 14 ? 14 : 12,
+    packed_turn_f32 = 1,
+#endif
 };
 
 enum { packed_vectors = cc_packed_width / LANES };
@@ -97,8 +105,8 @@ INLINE ptrdiff_t run_length(cc_panel panel, ptrdiff_t word) {
 // Words that meet one group of a quantized row: without groups of their own, weights meet the row's groups of 128.
 INLINE ptrdiff_t words_of_group(cc_panel panel) { return panel.group_words ? panel.group_words : 32; }
 
-// The columns of one tile lie together, [tile][cc_block_words][columns]: a tile that read every other cache line would bring twice
-// as many into the nearest cache as it needs.
+// The columns of one tile lie together, [tile][cc_block_words][columns]: a tile that read every other cache line would
+// bring twice as many into the nearest cache as it needs.
 INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
     const int per_word = cc_packed_per_word(format);
     ptrdiff_t end = panel.first + panel.words;
@@ -124,6 +132,9 @@ INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
 
 static void expand_f32(void *words, cc_panel panel) {
     switch (panel.format) {
+    case CC_PACKED_F32:
+        expand_f32_typed(words, panel, CC_PACKED_F32);
+        break;
     case CC_PACKED_F16:
         expand_f32_typed(words, panel, CC_PACKED_F16);
         break;
@@ -143,27 +154,44 @@ static void expand_f32(void *words, cc_panel panel) {
 
 // MARK: Tiles
 
-// `height` is a constant at every call, so the sums live in registers. Words of the panel are `distance` apart.
-INLINE void tile_packed_f32(const float *rows, int height, const float *panel, ptrdiff_t distance, ptrdiff_t words,
-                            float *sums, ptrdiff_t stride, int accumulate) {
-    vf sum[packed_rows_f32][packed_tile_vectors] = {};
-#if CC_VECTOR_BYTES == 32
-    // A step is 24 instructions for 6 cycles: a branch after each costs a tenth of the rate.
-#pragma clang loop unroll_count(4)
-#endif
-    for (ptrdiff_t k = 0; k < words; k++) {
-        vf right[packed_tile_vectors];
+// One word of the depth: every row of a tile meets every column.
+INLINE void step_packed_f32(vf sum[packed_rows_f32][packed_tile_vectors], const float *rows, int height,
+                            const float *panel) {
+    vf right[packed_tile_vectors];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < packed_tile_vectors; v++)
+        right[v] = load(panel + v * LANES);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) {
+        vf left = splat(rows[r]);
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_tile_vectors; v++)
-            right[v] = load(panel + k * distance + v * LANES);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < height; r++) {
-            vf left = splat(rows[r * cc_row_words + k]);
-#pragma clang loop unroll(full)
-            for (int v = 0; v < packed_tile_vectors; v++)
-                sum[r][v] += left * right[v];
-        }
+            sum[r][v] += left * right[v];
     }
+}
+
+// Asks for what the next tile will read: its rows come from further away than the panel does.
+INLINE void ask_for_next_rows(const float *rows) {
+    const float *next = rows + packed_rows_f32 * cc_row_words;
+#pragma clang loop unroll(full)
+    for (int word = 0; word < packed_turn_f32 * packed_rows_f32; word += 16)
+        __builtin_prefetch(next + word, 0, 2);
+}
+
+// `height` is a constant at every call, so the sums live in registers.
+INLINE void tile_packed_f32(const float *rows, int height, const float *panel, ptrdiff_t words, float *sums,
+                            ptrdiff_t stride, int accumulate) {
+    vf sum[packed_rows_f32][packed_tile_vectors] = {};
+    ptrdiff_t k = 0;
+    for (; k + packed_turn_f32 <= words; k += packed_turn_f32) {
+        if (packed_turn_f32 > 1)
+            ask_for_next_rows(rows + k * packed_rows_f32);
+#pragma clang loop unroll(full)
+        for (ptrdiff_t i = k; i < k + packed_turn_f32; i++)
+            step_packed_f32(sum, rows + i * packed_rows_f32, height, panel + i * packed_tile_width);
+    }
+    for (; k < words; k++)
+        step_packed_f32(sum, rows + k * packed_rows_f32, height, panel + k * packed_tile_width);
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
@@ -212,21 +240,20 @@ INLINE void tile_packed_f32(const float *rows, int height, const float *panel, p
 
 #include "packed_few.h"
 
+// A few rows, one after the other, meet a panel as it is. Many, which lie together, meet an expanded one: the columns of
+// a tile, which are in the nearest cache then, meet all rows before the next columns.
 static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
                                 int accumulate) {
-    if (!panel.expanded && (panel.format != CC_PACKED_F32 || row_count == 1)) {
+    if (!panel.expanded) {
         multiply_few_f32(rows, row_count, panel, sums, stride, accumulate);
         return;
     }
-    // Expanded words are those of the part; others those of the whole panel.
-    const float *start = (const float *)panel.start + (panel.expanded ? 0 : panel.first * cc_packed_width);
-    ptrdiff_t distance = panel.expanded ? packed_tile_width : cc_packed_width;
-    for (ptrdiff_t row = 0; row < row_count; row += packed_rows_f32)
-        for (int column = 0; column < cc_packed_width; column += packed_tile_width) {
+    for (int column = 0; column < cc_packed_width; column += packed_tile_width)
+        for (ptrdiff_t row = 0; row < row_count; row += packed_rows_f32) {
             const float *left = (const float *)rows + row * cc_row_words;
-            const float *right = start + column * (panel.expanded ? cc_block_words : 1);
+            const float *right = (const float *)panel.start + column * cc_block_words;
             float *out = sums + row * stride + column;
-#define TILE(n) tile_packed_f32(left, n, right, distance, panel.words, out, stride, accumulate)
+#define TILE(n) tile_packed_f32(left, n, right, panel.words, out, stride, accumulate)
             PACKED_HEIGHTS_3(cc_min(packed_rows_f32, row_count - row), TILE)
 #undef TILE
         }

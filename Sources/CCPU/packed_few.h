@@ -18,7 +18,10 @@ enum {
 #endif
 };
 
-static int direct_f32(int format, ptrdiff_t rows) { return format == CC_PACKED_F32 || rows <= cc_few_packed_rows; }
+// Words that need no decoding are worth being put in order for fewer rows.
+static int direct_f32(int format, ptrdiff_t rows) {
+    return rows <= (format == CC_PACKED_F32 ? few_tile_rows : cc_few_packed_rows);
+}
 
 // Sums of `vectors` vectors of columns, from vector `first` on. `height`, `format`, `first` and `vectors` are constants
 // at every call.

@@ -120,6 +120,7 @@ static void multiply_packed_int(const void *rows, ptrdiff_t row_count, cc_panel 
 static const cc_packed_path bytes_vnni = {.per_word = 4,
                                           .row_words = cc_quantized_row_words,
                                           .tile_rows = tile_rows,
+                                          .together = 1,
                                           .fill_row = quantize_row,
                                           .direct = direct_int,
                                           .multiply = multiply_packed_int};

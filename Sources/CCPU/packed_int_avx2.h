@@ -265,6 +265,7 @@ static void multiply_bytes(const void *rows, ptrdiff_t row_count, cc_panel panel
 const cc_packed_path CC_BYTES = {.per_word = 4,
                                  .row_words = byte_row_words,
                                  .tile_rows = 2 * byte_tile_rows,
+                                 .together = 1,
                                  .fill_row = quantize_row_avx2,
                                  .direct = direct_bytes,
                                  .multiply = multiply_bytes};

@@ -95,6 +95,7 @@ static void multiply_mmla(const void *rows, ptrdiff_t row_count, cc_panel panel,
 static const cc_packed_path bytes_mmla = {.per_word = 4,
                                           .row_words = cc_quantized_row_words,
                                           .tile_rows = mmla_step,
+                                          .together = 1,
                                           .fill_row = quantize_row_neon,
                                           .direct = direct_dot,
                                           .multiply = multiply_mmla};

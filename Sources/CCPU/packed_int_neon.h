@@ -157,6 +157,7 @@ static void multiply_dot(const void *rows, ptrdiff_t row_count, cc_panel panel, 
 static const cc_packed_path bytes_dot = {.per_word = 4,
                                          .row_words = cc_quantized_row_words,
                                          .tile_rows = 2 * dot_tile_rows,
+                                         .together = 1,
                                          .fill_row = quantize_row_neon,
                                          .direct = direct_dot,
                                          .multiply = multiply_dot};

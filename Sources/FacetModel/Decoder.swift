@@ -31,6 +31,16 @@ package struct Decoder: Sendable {
         }
     }
 
+    /// Joins decoders of one configuration.
+    init(merging parts: [Decoder]) {
+        embedding = Staged(merging: parts.map(\.embedding))
+        layers = (0..<(parts.first?.layers.count ?? 0)).map { index in
+            Staged(merging: parts.map { $0.layers[index] })
+        }
+        finalNorm = Staged(merging: parts.map(\.finalNorm))
+        outputLayer = Staged(merging: parts.map(\.outputLayer))
+    }
+
     /// Runs a batch and leaves the logits of its sampled rows in the workspace of the output layer's device.
     func callAsFunction(
         _ pass: ForwardPass, _ traversal: Traversal, _ rotary: [RotaryTable?]

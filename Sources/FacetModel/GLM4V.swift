@@ -74,9 +74,8 @@ public struct GLM4V {
             let weights = try PlacedWeights(
                 source, inventory, configuration, devices: devices, placement: placement,
                 packs: residency == .packed)
-            network = try Network(Weights(weights), configuration)
+            network = try weights.load(progress)
             rotary = try Self.rotaryTables(configuration, devices, placement)
-            try weights.finish(progress)
             // Not only the weights: what is still in a queue keeps its tensors alive, even without the model.
             try mappingTensorError { () throws(TensorError) in
                 for device in devices { try device.synchronize() }
@@ -196,5 +195,12 @@ struct Network: Sendable {
         projector = try weights["vision"].staged(.projector) { (weights) throws(ModelError) in
             try Projector(weights, configuration)
         }
+    }
+
+    /// Joins what the threads of several devices have made, each of the units on its own device.
+    init(merging parts: [Network]) {
+        decoder = Decoder(merging: parts.map(\.decoder))
+        tower = VisionTower(merging: parts.map(\.tower))
+        projector = Staged(merging: parts.map(\.projector))
     }
 }

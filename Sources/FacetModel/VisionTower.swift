@@ -41,6 +41,14 @@ package struct VisionTower: Sendable {
         self.layers = layers
     }
 
+    /// Joins towers of one configuration.
+    init(merging parts: [VisionTower]) {
+        embedding = Staged(merging: parts.map(\.embedding))
+        layers = (0..<(parts.first?.layers.count ?? 0)).map { index in
+            Staged(merging: parts.map { $0.layers[index] })
+        }
+    }
+
     /// Embeds `pixels`, channels first; returns `[1 + patches, width]` on the device of the patch embedding.
     func embed(_ pixels: [Float], _ traversal: Traversal) throws(TensorError) -> Tensor {
         let place = try traversal.enter(.patchEmbedding)

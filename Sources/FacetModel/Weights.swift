@@ -43,7 +43,8 @@ package protocol WeightBinder: AnyObject {
     /// A parameter, seen as `shape`.
     func parameter(_ declaration: WeightDeclaration, as shape: Shape) throws(ModelError) -> Tensor
 
-    /// Binders for every place that the weights of a unit may be in: one, or one per staging buffer.
+    /// Binders for every place that the weights of a unit may be in: one, one per staging buffer, or none where the
+    /// unit is somebody else's.
     func alternatives(for unit: UnitName) throws(ModelError) -> [any WeightBinder]
 }
 
@@ -52,6 +53,9 @@ struct Staged<Layer: Sendable>: Sendable {
     private let alternatives: [Layer]
 
     init(_ alternatives: [Layer]) { self.alternatives = alternatives }
+
+    /// Joins what several binders made of a unit: all but one have made nothing.
+    init(merging parts: [Staged<Layer>]) { alternatives = parts.flatMap(\.alternatives) }
 
     /// The layer whose weights are in a staging buffer; 0 for the only one.
     subscript(slot: Int) -> Layer { alternatives[slot] }

@@ -27,6 +27,30 @@ void unmap_stack(void *stack) {
 
 } // namespace
 
+#if __has_feature(thread_sanitizer)
+extern "C" {
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+}
+
+void fiber::tell_resume() {
+    if (!known) known = __tsan_create_fiber(0);
+    known_resumer = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(known, 0);
+}
+void fiber::tell_yield() { __tsan_switch_to_fiber(known_resumer, 0); }
+void fiber::tell_end() {
+    if (known) __tsan_destroy_fiber(known);
+    known = nullptr;
+}
+#else
+void fiber::tell_resume() {}
+void fiber::tell_yield() {}
+void fiber::tell_end() {}
+#endif
+
 #if defined(__x86_64__)
 
 // Saves what a call must preserve on the present stack, stores its top, and goes on where `load` was saved.
@@ -64,10 +88,12 @@ extern "C" void facet_simt_switch(void **save, void *load) __asm__("facet_simt_s
 extern "C" void facet_simt_start() __asm__("facet_simt_start");
 
 fiber::~fiber() {
+    tell_end();
     if (stack) unmap_stack(stack);
 }
 
 bool fiber::prepare(void (*entry)(void *), void *argument) {
+    tell_end(); // a run that ended inside calls has left its frames
     if (!stack) stack = map_stack();
     if (!stack) return false;
     // As `facet_simt_switch` finds it: r15 r14 r13 r12 rbx rbp, return address; 16 bytes below the end at the call.
@@ -80,8 +106,14 @@ bool fiber::prepare(void (*entry)(void *), void *argument) {
     return true;
 }
 
-void fiber::resume() { facet_simt_switch(&resumer, context); }
-void fiber::yield() { facet_simt_switch(&context, resumer); }
+void fiber::resume() {
+    tell_resume();
+    facet_simt_switch(&resumer, context);
+}
+void fiber::yield() {
+    tell_yield();
+    facet_simt_switch(&context, resumer);
+}
 
 #else
 
@@ -103,11 +135,13 @@ void start(unsigned high, unsigned low) {
 } // namespace
 
 fiber::~fiber() {
+    tell_end();
     if (stack) unmap_stack(stack);
     delete (pair *)context;
 }
 
 bool fiber::prepare(void (*entry)(void *), void *argument) {
+    tell_end(); // a run that ended inside calls has left its frames
     if (!stack) stack = map_stack();
     if (!stack) return false;
     if (!context) context = new pair;
@@ -121,8 +155,14 @@ bool fiber::prepare(void (*entry)(void *), void *argument) {
     return true;
 }
 
-void fiber::resume() { swapcontext(&((pair *)context)->resumer, &((pair *)context)->own); }
-void fiber::yield() { swapcontext(&((pair *)context)->own, &((pair *)context)->resumer); }
+void fiber::resume() {
+    tell_resume();
+    swapcontext(&((pair *)context)->resumer, &((pair *)context)->own);
+}
+void fiber::yield() {
+    tell_yield();
+    swapcontext(&((pair *)context)->own, &((pair *)context)->resumer);
+}
 
 #endif
 

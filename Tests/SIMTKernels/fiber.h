@@ -22,9 +22,15 @@ public:
     void yield();
 
 private:
+    // Where a thread sanitizer watches, it is told which stack runs.
+    void tell_resume();
+    void tell_yield();
+    void tell_end();
+
     void *stack = nullptr;
     void *context = nullptr; // saved stack pointer, or a ucontext_t
     void *resumer = nullptr; // of the thread that resumed it
+    void *known = nullptr, *known_resumer = nullptr; // to the thread sanitizer, which else sees one stack used by all
 };
 
 } // namespace simt

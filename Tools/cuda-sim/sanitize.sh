@@ -17,6 +17,12 @@ declare -A flags=(
 export ASAN_OPTIONS='detect_stack_use_after_return=0:allow_user_segv_handler=1:detect_leaks=0'
 export TSAN_OPTIONS='halt_on_error=1'
 
+# The thread sanitizer of Swift's clang refers to libdispatch.
+swift_libraries=$(dirname "$(readlink -f "$(command -v clang++)")")/../lib/swift/linux
+if [ -d "$swift_libraries" ]; then
+    flags[thread]+=" -L$swift_libraries -ldispatch -lBlocksRuntime -Wl,-rpath,$swift_libraries"
+fi
+
 kinds=(plain address thread)
 if [[ ${1:-} =~ ^(plain|address|thread)$ ]]; then
     kinds=("$1")
@@ -24,8 +30,8 @@ if [[ ${1:-} =~ ^(plain|address|thread)$ ]]; then
 fi
 for kind in "${kinds[@]}"; do
     # shellcheck disable=SC2086 # several flags
-    clang++ -std=c++20 -g ${flags[$kind]} -ITests/CUDASim/include -ITests/CUDASimChecks/include \
-        Tests/CUDASim/*.cpp Tests/CUDASimChecks/*.cpp -ldl -lpthread -o "$build/checks-$kind"
+    clang++ -std=c++20 -g -ITests/CUDASim/include -ITests/CUDASimChecks/include \
+        Tests/CUDASim/*.cpp Tests/CUDASimChecks/*.cpp ${flags[$kind]} -ldl -lpthread -o "$build/checks-$kind"
     echo "$kind:"
     "$build/checks-$kind" "$@" 2>"$build/$kind.log" || {
         tail -40 "$build/$kind.log"

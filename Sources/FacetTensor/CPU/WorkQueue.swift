@@ -9,8 +9,9 @@
 /// After an error the rest of the work passes without effect, until `drain` takes the error.
 ///
 /// `@unchecked`: what several threads touch is touched under the lock only; `failure` belongs to the queue's thread.
-final class WorkQueue: @unchecked Sendable {
-    typealias Work = @Sendable () throws(TensorError) -> Void
+package final class WorkQueue: @unchecked Sendable {
+    /// What the thread carries out; the first error makes what follows pass without effect.
+    package typealias Work = @Sendable () throws(TensorError) -> Void
 
     private enum Item: Sendable {
         case work(Work)
@@ -27,7 +28,7 @@ final class WorkQueue: @unchecked Sendable {
     /// Starts the thread; it lives until `stop`.
     ///
     /// - Throws: `.outOfMemory` when the system gives no thread.
-    init(device: DeviceID) throws(TensorError) {
+    package init(device: DeviceID) throws(TensorError) {
         #if canImport(Musl)
             var thread: pthread_t?
         #else
@@ -54,10 +55,10 @@ final class WorkQueue: @unchecked Sendable {
     }
 
     /// Adds work.
-    func enqueue(_ work: @escaping Work) { append(.work(work)) }
+    package func enqueue(_ work: @escaping Work) { append(.work(work)) }
 
     /// Marks the present end of the queue.
-    func record() -> QueueEvent {
+    package func record() -> QueueEvent {
         let event = QueueEvent()
         append(.event(event))
         return event
@@ -76,7 +77,7 @@ final class WorkQueue: @unchecked Sendable {
     }
 
     /// Ends the thread once everything enqueued so far has passed.
-    func stop() {
+    package func stop() {
         monitor.withLock {
             isStopping = true
             monitor.notify()
@@ -126,7 +127,7 @@ final class WorkQueue: @unchecked Sendable {
 /// A point in a work queue.
 ///
 /// `@unchecked`: everything is touched under the lock only.
-final class QueueEvent: DeviceEvent, @unchecked Sendable {
+package final class QueueEvent: DeviceEvent, @unchecked Sendable {
     private let monitor = Monitor()
     private var time: ContinuousClock.Instant?
     private var failure: TensorError?
@@ -140,9 +141,9 @@ final class QueueEvent: DeviceEvent, @unchecked Sendable {
         }
     }
 
-    var hasPassed: Bool { passingTime != nil }
+    package var hasPassed: Bool { passingTime != nil }
 
-    func synchronize() throws(TensorError) {
+    package func synchronize() throws(TensorError) {
         let failure = monitor.withLock {
             while time == nil { monitor.wait() }
             return self.failure
@@ -150,7 +151,7 @@ final class QueueEvent: DeviceEvent, @unchecked Sendable {
         if let failure { throw failure }
     }
 
-    func elapsed(since earlier: any DeviceEvent) -> Duration? {
+    package func elapsed(since earlier: any DeviceEvent) -> Duration? {
         guard let earlier = (earlier as? QueueEvent)?.passingTime, let passingTime else { return nil }
         return passingTime - earlier
     }
