@@ -250,7 +250,9 @@ public actor Engine {
 
     // MARK: Batches
 
-    private func begin(_ batch: ForwardBatch) {
+    private func begin(_ planned: ForwardBatch) {
+        var batch = planned
+        batch.sufficientLogits = sufficientLogits(scheduler.batchIDs)
         let start = clock.now()
         for id in scheduler.batchIDs { requests[id]?.willCompute(at: start) }
         counters.stepCount += 1
@@ -263,7 +265,7 @@ public actor Engine {
         do throws(EngineError) {
             let logits = try runner.collect()
             batches.removeFirst()
-            let (sampled, failed) = sample(logits)
+            let (sampled, failed) = try sample(logits, of: batch)
             // Located before the batch is completed: the cache must still be as it was.
             let error = failed.isEmpty ? nil : EngineError.nonFinite(layer: runner.locateNonFinite(batch) ?? "logits")
             let outcomes = scheduler.complete(sampled)
@@ -281,20 +283,42 @@ public actor Engine {
         if pictures.first?.start != nil { failPicture(error) }
     }
 
+    /// How many of the best logits suffice for every one of the requests; nil when one needs whole rows.
+    private func sufficientLogits(_ ids: [RequestID]) -> Int? {
+        var most = 1
+        for id in ids {
+            guard let count = requests[id]?.sampler.sufficientLogits(of: runner.vocabularySize) else { return nil }
+            most = max(most, count)
+        }
+        return most
+    }
+
     /// Chooses the next token of each sampled row; a row without finite logits has none.
-    private func sample(_ logits: Logits) -> (ids: [Int32?], failed: [RequestID]) {
+    private func sample(
+        _ logits: Logits, of batch: ForwardBatch
+    ) throws(EngineError) -> (ids: [Int32?], failed: [RequestID]) {
+        var logits = logits
         var failed: [RequestID] = []
-        let ids = scheduler.sampledIDs.enumerated().map { (row, id) -> Int32? in
-            do throws(Sampler.NonFiniteLogit) {
-                return try logits.withRow(row) { (logits) throws(Sampler.NonFiniteLogit) -> Int32? in
-                    try requests[id]?.sampler.sample(logits, &heap)
-                }
-            } catch {
+        var ids: [Int32?] = []
+        for (row, id) in scheduler.sampledIDs.enumerated() {
+            if let best = logits.best(row), requests[id]?.sampler.isDecided(by: best) == false {
+                logits = try runner.repeatForAllLogits(batch)
+            }
+            do throws(Sampler.NonFiniteLogit) { ids.append(try sample(row, of: logits, for: id)) } catch {
                 failed.append(id)
-                return nil
+                ids.append(nil)
             }
         }
         return (ids, failed)
+    }
+
+    private func sample(
+        _ row: Int, of logits: Logits, for id: RequestID
+    ) throws(Sampler.NonFiniteLogit) -> Int32? {
+        if let best = logits.best(row) { return try requests[id]?.sampler.sample(best) }
+        return try logits.withRow(row) { (logits) throws(Sampler.NonFiniteLogit) -> Int32? in
+            try requests[id]?.sampler.sample(logits, &heap)
+        }
     }
 
     private func report(_ outcome: Scheduler.Outcome) {

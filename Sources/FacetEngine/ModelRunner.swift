@@ -14,6 +14,7 @@ public final class ModelRunner: Runner {
     private let memory: ModelMemory
     private let demands: [DeviceDemand]
     private let logits: [Logits]
+    private lazy var repeated = Logits(capacity: limits.maxSampledRows, vocabularySize: vocabularySize)
     private var inFlight: [Step] = []
     private var stepCount = 0
     private var encoding: Encoding?
@@ -144,15 +145,30 @@ public final class ModelRunner: Runner {
         }
         let count = batch.sampledRows.count
         let end = try recovering { () throws(TensorError) in
-            try target.fill(rowCount: count) { (rows) throws(TensorError) in
-                guard count > 0 else { return }
-                // The memory outlives the copy: these logits are not touched before they are collected.
-                try memory.outputDevice.enqueueDownload(
-                    memory.logits(rows: count), into: UnsafeMutableRawBufferPointer(rows))
-            }
+            // The memory outlives the copy: these logits are not touched before they are collected.
+            try enqueueDownload(count, sufficient: batch.sufficientLogits, into: target)
             return try lastDevice(count).record()
         }
         inFlight.append(Step(logits: target, end: end))
+    }
+
+    /// Enqueues the copy of a step's logits, or of the best of them where the device picks those.
+    private func enqueueDownload(
+        _ count: Int, sufficient: Int?, into target: Logits
+    ) throws(TensorError) {
+        let device = memory.outputDevice
+        if count > 0, let sufficient {
+            let rows = memory.logits(rows: count)
+            let isDone = try target.fillBest(rowCount: count, count: sufficient) {
+                (picks, bytes) throws(TensorError) in
+                try device.enqueueDownload(picks, of: rows, into: bytes)
+            }
+            if isDone { return }
+        }
+        try target.fill(rowCount: count) { (rows) throws(TensorError) in
+            guard count > 0 else { return }
+            try device.enqueueDownload(memory.logits(rows: count), into: UnsafeMutableRawBufferPointer(rows))
+        }
     }
 
     /// The device whose queue ends the step: without logits, that of the last layer.
@@ -167,6 +183,18 @@ public final class ModelRunner: Runner {
         let step = inFlight.removeFirst()
         try recovering { () throws(TensorError) in try step.end.synchronize() }
         return step.logits
+    }
+
+    public func repeatForAllLogits(_ batch: ForwardBatch) throws(EngineError) -> Logits {
+        do throws(ModelError) { try model.forward(ForwardPass(batch, memory: memory)) } catch {
+            recover()
+            throw .model(error)
+        }
+        try recovering { () throws(TensorError) in
+            try enqueueDownload(batch.sampledRows.count, sufficient: nil, into: repeated)
+            try memory.outputDevice.synchronize()
+        }
+        return repeated
     }
 
     public func locateNonFinite(_ batch: ForwardBatch) -> String? {

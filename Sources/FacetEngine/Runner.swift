@@ -45,8 +45,12 @@ public protocol Runner: AnyObject {
 
     /// Waits for the oldest step in progress.
     ///
-    /// - Returns: one row of logits for each of the batch's `sampledRows`; valid until the next `enqueue`.
+    /// - Returns: one row of logits for each of the batch's `sampledRows`, or where the batch says that they suffice,
+    ///   the best of each; valid until the next `enqueue`.
     func collect() throws(EngineError) -> Logits
+
+    /// Runs a batch that was just collected again, for whole rows of logits; valid until the next call.
+    func repeatForAllLogits(_ batch: ForwardBatch) throws(EngineError) -> Logits
 
     /// What each device was expected to hold, and what it holds; empty where nobody knows.
     func deviceReports() -> [DeviceReport]

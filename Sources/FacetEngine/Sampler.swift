@@ -38,6 +38,22 @@ package struct Sampler: Sendable {
         prompt.forEach { observe($0) }
     }
 
+    /// How many of the best logits of each segment decide the next token; nil when it takes all of a row.
+    ///
+    /// A penalty changes logits wherever they stand, and top-p by itself weighs all of them.
+    package func sufficientLogits(of vocabularySize: Int) -> Int? {
+        guard parameters.repetitionPenalty == 1 else { return nil }
+        if parameters.isGreedy { return 1 }
+        guard parameters.topK > 0 && parameters.topK < vocabularySize && parameters.topK <= Self.mostPicked else {
+            return nil
+        }
+        // One more than may be kept, so that only equal ones can use up a segment.
+        return parameters.topK + 1
+    }
+
+    /// Largest top-k that goes by the best logits of segments.
+    package static let mostPicked = 127
+
     private mutating func observe(_ id: Int32) {
         if parameters.repetitionPenalty != 1 && isSeen.insert(id).inserted { seen.append(id) }
     }
@@ -58,6 +74,26 @@ package struct Sampler: Sendable {
         let id = parameters.isGreedy ? Self.best(logits) : draw(logits, &heap)
         observe(id)
         return id
+    }
+
+    /// Whether the best logits decide what the whole row would; not where too many are equal.
+    package func isDecided(by best: BestLogits) -> Bool {
+        parameters.isGreedy || best.firstNonFinite != nil
+            || best.best(parameters.topK, dividedBy: parameters.temperature) != nil
+    }
+
+    /// Chooses the token that `sample` would choose from the whole row.
+    ///
+    /// - Parameter best: at least `sufficientLogits` of each segment.
+    /// - Throws: as `sample` of the whole row.
+    /// - Precondition: they decide it.
+    package mutating func sample(_ best: BestLogits) throws(NonFiniteLogit) -> Int32 {
+        if let id = best.firstNonFinite { throw NonFiniteLogit(tokenID: Int(id)) }
+        if parameters.isGreedy { return best.best }
+        guard let kept = best.best(parameters.topK, dividedBy: parameters.temperature) else {
+            preconditionFailure("too many logits are equal: it takes the whole row")
+        }
+        return draw(from: nucleus(of: kept))
     }
 
     private func penalize(_ logits: UnsafeMutableBufferPointer<Float>) {
@@ -101,60 +137,59 @@ package struct Sampler: Sendable {
         _ logits: UnsafeMutableBufferPointer<Float>, _ heap: inout CandidateHeap
     ) -> Int32 {
         heap.fill(logits)
-        guard let first = heap.best() else { return 0 }
-        let top = logits[Int(first)]
-        let weight = { (id: Int32) in Double(expf(logits[Int(id)] - top)) }
-
-        var kept: [Int32] = []
-        var total = 0.0
         if parameters.topK > 0 && parameters.topK < logits.count {
-            kept = takeBest(parameters.topK, logits, &heap)
-            total = kept.reduce(0) { $0 + weight($1) }
-        } else {
-            for index in logits.indices { total += weight(Int32(index)) }
+            return draw(from: nucleus(of: takeBest(parameters.topK, logits, &heap)))
         }
-        if parameters.topP < 1 {
-            kept = nucleus(of: kept, share: Double(parameters.topP) * total, weight, logits, &heap)
+        let top = heap.best().map { logits[Int($0)] } ?? 0
+        let total = logits.reduce(0) { $0 + Self.weight($1, top) }
+        let kept = nucleus(share: Double(parameters.topP) * total) {
+            heap.removeBest(logits).map { BestLogits.Candidate(id: $0, logit: logits[Int($0)]) }
         }
-        return draw(from: kept, weight)
+        return draw(from: kept)
     }
 
-    /// The `count` best ids and all whose logit equals the last of them, best first.
+    private static func weight(_ logit: Float, _ top: Float) -> Double { Double(expf(logit - top)) }
+
+    /// The `count` best and all whose logit equals the last of them, best first.
     private func takeBest(
         _ count: Int, _ logits: UnsafeMutableBufferPointer<Float>, _ heap: inout CandidateHeap
-    ) -> [Int32] {
-        var kept: [Int32] = []
+    ) -> [BestLogits.Candidate] {
+        var kept: [BestLogits.Candidate] = []
         while let next = heap.best() {
-            if kept.count >= count, let last = kept.last, logits[Int(next)] < logits[Int(last)] { break }
-            if let id = heap.removeBest(logits) { kept.append(id) }
+            if kept.count >= count, let last = kept.last, logits[Int(next)] < last.logit { break }
+            if let id = heap.removeBest(logits) { kept.append(BestLogits.Candidate(id: id, logit: logits[Int(id)])) }
         }
         return kept
     }
 
-    /// The best ids up to the one that completes `share` of the weight; always at least one.
-    ///
-    /// - Parameter sorted: what top-k kept, or empty to take from the heap.
-    private func nucleus(
-        of sorted: [Int32], share: Double, _ weight: (Int32) -> Double, _ logits: UnsafeMutableBufferPointer<Float>,
-        _ heap: inout CandidateHeap
-    ) -> [Int32] {
-        var kept: [Int32] = []
+    /// What top-p leaves of what top-k kept.
+    private func nucleus(of kept: [BestLogits.Candidate]) -> [BestLogits.Candidate] {
+        guard parameters.topP < 1, let top = kept.first?.logit else { return kept }
+        let total = kept.reduce(0) { $0 + Self.weight($1.logit, top) }
+        var rest = kept[...]
+        return nucleus(share: Double(parameters.topP) * total) { rest.popFirst() }
+    }
+
+    /// The best up to the one that completes `share` of the weight; always at least one.
+    private func nucleus(share: Double, next: () -> BestLogits.Candidate?) -> [BestLogits.Candidate] {
+        var kept: [BestLogits.Candidate] = []
         var sum = 0.0
-        var rest = sorted[...]
         while kept.isEmpty || sum < share {
-            guard let id = sorted.isEmpty ? heap.removeBest(logits) : rest.popFirst() else { break }
-            kept.append(id)
-            sum += weight(id)
+            guard let candidate = next() else { break }
+            kept.append(candidate)
+            sum += Self.weight(candidate.logit, kept[0].logit)
         }
         return kept
     }
 
-    private mutating func draw(from ids: [Int32], _ weight: (Int32) -> Double) -> Int32 {
-        var remaining = generator.nextUnit() * ids.reduce(0) { $0 + weight($1) }
-        for id in ids {
-            remaining -= weight(id)
-            if remaining < 0 { return id }
+    /// - Parameter kept: best first.
+    private mutating func draw(from kept: [BestLogits.Candidate]) -> Int32 {
+        guard let top = kept.first?.logit else { return 0 }
+        var remaining = generator.nextUnit() * kept.reduce(0) { $0 + Self.weight($1.logit, top) }
+        for candidate in kept {
+            remaining -= Self.weight(candidate.logit, top)
+            if remaining < 0 { return candidate.id }
         }
-        return ids.last { weight($0) > 0 } ?? 0
+        return kept.last { Self.weight($0.logit, top) > 0 }?.id ?? 0
     }
 }

@@ -70,6 +70,11 @@ public struct ForwardBatch: Sendable, Hashable {
     /// Rows whose logits are wanted, ascending; at most the last row of each sequence in normal use.
     public var sampledRows: [Int32] = []
 
+    /// How many of the best logits of each sampled row suffice; nil when all are wanted.
+    ///
+    /// The model computes all of them: it is for who brings them to the host.
+    public var sufficientLogits: Int?
+
     /// Makes an empty batch.
     public init() {}
 

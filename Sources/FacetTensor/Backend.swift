@@ -50,6 +50,17 @@ public protocol Backend: AnyObject {
     /// - Throws: `.shapeMismatch` unless `bytes` has exactly the tensor's byte count.
     func enqueueDownload(_ tensor: Tensor, into bytes: UnsafeMutableRawBufferPointer) throws(TensorError)
 
+    /// Enqueues a copy to the host of the largest numbers of each segment of each row, where the device picks them: all
+    /// that a sampler needs of logits when only the best can be chosen.
+    ///
+    /// - Parameters:
+    ///   - rows: `[rows, width]`, float32, as `picks` says.
+    ///   - bytes: `picks.byteCount` of them; as with `enqueueDownload`.
+    /// - Returns: whether the device does it; otherwise nothing was enqueued, and whole rows are to be copied.
+    func enqueueDownload(
+        _ picks: LargestNumbers, of rows: Tensor, into bytes: UnsafeMutableRawBufferPointer
+    ) throws(TensorError) -> Bool
+
     /// Waits until everything enqueued so far has run.
     ///
     /// An operation that fails in the queue makes the rest of the queue pass without effect. The error is thrown here

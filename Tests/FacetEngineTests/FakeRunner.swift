@@ -1,6 +1,8 @@
 import Dispatch
 import FacetEngine
 import FacetModel
+import FacetTensor
+import FacetTestSupport
 import Synchronization
 
 /// What a fake runner was asked to do; the test reads it while the runner belongs to the engine.
@@ -18,6 +20,9 @@ final class RunnerRecord: Sendable {
         var log: [Work] = []
         var released: [ImageID] = []
         var problems: [String] = []
+        /// Steps that gave the best logits only, and those that were repeated for all of them.
+        var pickedStepCount = 0
+        var repeatedStepCount = 0
     }
 
     let state = Mutex(State())
@@ -81,6 +86,10 @@ final class FakeRunner: Runner {
     var forwardError: EngineError?
     /// Thrown at the end of every encoding.
     var prepareError: EngineError?
+    /// Gives the best logits of each segment where they suffice, as a device that picks them does.
+    var picksBest = false
+    /// Logits are whole numbers, so that many are equal.
+    var hasTies = false
     /// Calls that a picture takes.
     var encodingSteps = 2
 
@@ -151,13 +160,42 @@ final class FakeRunner: Runner {
         }
         check(batch)
         write(batch)
+        fillLogits(batch)
+        return logits
+    }
+
+    private func fillLogits(_ batch: ForwardBatch) {
+        if picksBest, let count = batch.sufficientLogits, fillBest(batch, count) {
+            return record.state.withLock { $0.pickedStepCount += 1 }
+        }
         logits.fill(rowCount: batch.sampledRows.count) { all in
             for (index, row) in batch.sampledRows.enumerated() {
                 let start = index * vocabularySize
                 fill(UnsafeMutableBufferPointer(rebasing: all[start..<start + vocabularySize]), batch, Int(row))
             }
         }
+    }
+
+    func repeatForAllLogits(_ batch: ForwardBatch) throws(EngineError) -> Logits {
+        var batch = batch
+        batch.sufficientLogits = nil
+        record.state.withLock { $0.repeatedStepCount += 1 }
+        fillLogits(batch)
         return logits
+    }
+
+    private func fillBest(_ batch: ForwardBatch, _ count: Int) -> Bool {
+        logits.fillBest(rowCount: batch.sampledRows.count, count: count) { (picks, bytes) in
+            var rows = [Float](repeating: 0, count: picks.rowCount * picks.width)
+            rows.withUnsafeMutableBufferPointer { all in
+                for (index, row) in batch.sampledRows.enumerated() {
+                    let start = index * picks.width
+                    fill(UnsafeMutableBufferPointer(rebasing: all[start..<start + picks.width]), batch, Int(row))
+                }
+            }
+            picks.picked(from: rows).withUnsafeBytes { bytes.copyMemory(from: $0) }
+            return true
+        }
     }
 
     func locateNonFinite(_ batch: ForwardBatch) -> String? { "hidden.2" }
@@ -188,6 +226,7 @@ final class FakeRunner: Runner {
         for id in logits.indices {
             state = mix(state, UInt64(id))
             logits[id] = Float(state >> 40) / Float(1 << 24) * 8 - 4
+            if hasTies { logits[id].round() }
         }
         if let id = script[position] { logits[Int(id)] = 100 }
         if position == nonFinitePosition { logits[3] = .nan }

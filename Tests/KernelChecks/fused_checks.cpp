@@ -1,5 +1,6 @@
 #include "weights.h"
 #include <cmath>
+#include <cstring>
 
 namespace checks {
 
@@ -124,9 +125,17 @@ void check_top_k(bench &b) {
     random_source random(43);
     std::vector<double> numbers(rows * count);
     for (double &x : numbers) x = std::floor(random.uniform(-20, 20)) / 4; // many equal ones
-    array logits = make_array(TYPE_F32, numbers);
+    // Three that are not finite, in the order in which they must come; for the reference they are large.
+    const size_t broken[] = {1100, 1200, 1300};
+    const double signs[] = {NAN, -INFINITY, INFINITY};
+    for (size_t i = 0; i < 3; ++i) numbers[broken[i]] = 1e9;
+    array logits = make_array(TYPE_F32, numbers), given = logits;
+    for (size_t i = 0; i < 3; ++i) {
+        auto single = (float)signs[i];
+        std::memcpy(&given.bytes[broken[i] * 4], &single, 4);
+    }
     void *values = b.space(rows * segments * k * 4), *indices = b.space(rows * segments * k * 4);
-    b.launch("top_k_partials", {segments, rows}, 256, 0, b.put(logits), (int)count, (int)k, values, indices);
+    b.launch("top_k_partials", {segments, rows}, 256, 0, b.put(given), (int)count, (int)k, values, indices);
     std::vector<double> got = b.numbers_at(values, TYPE_F32, rows * segments * k), expected, places, got_places;
     std::vector<unsigned char> bytes = b.bytes_at(indices, rows * segments * k * 4);
     for (size_t i = 0; i < rows * segments; ++i) {
@@ -140,7 +149,8 @@ void check_top_k(bench &b) {
                 }
             }
             taken[best] = true;
-            expected.push_back(logits[i / segments * count + best]);
+            double value = logits[i / segments * count + best];
+            expected.push_back(value == 1e9 ? INFINITY : value);
             places.push_back((double)best);
         }
     }

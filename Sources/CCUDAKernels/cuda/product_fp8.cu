@@ -1,10 +1,10 @@
-// Products with many rows of fp8 codes by fp8 codes: y = epilogue(scale of the row · scale of the output · x · weightᵀ + bias).
+// Products of fp8 codes by fp8 codes: y = epilogue(row's scale · output's scale · (x · weightᵀ) + bias).
 //
-// Rows of x become e4m3fn codes with a scale each, the largest magnitude 448, where they stand, so a row's result does not
-// depend on others. Then tensor cores multiply codes by codes: in tiles here where the instruction is one of the card's
-// (8.9, 12.x), or by cuBLASLt with the scales applied to its float32 sums. Both read rows of codes that are filled up to
-// 16 bytes with zeros. Weights have a scale per row, or one. Matches Backend.linear but for what rounding rows to codes
-// costs (docs/quantization.md).
+// Each row of x becomes e4m3fn codes with a scale of its own, the largest magnitude 448, so that a row's result does not
+// depend on others. Then tensor cores multiply codes by codes: in tiles here where a warp's instruction does that (8.9,
+// 12.x), or by cuBLASLt, with the scales applied to its float32 sums. Both read rows of codes that are filled up to 16
+// bytes with zeros. Weights have a scale per row, or one for all. Matches Backend.linear but for what rounding rows to
+// codes costs (docs/quantization.md).
 //
 // quantize_rows_<x>: grid [rows], block [256].
 // product_codes_<y>_m128: grid [ceil(outputs / 128), ceil(x_rows / 128)], block [256].

@@ -1,8 +1,8 @@
 // The largest logits of segments of a row: what a sampler needs instead of all of them.
 //
-// Grid [ceil(count / 1024), rows], block [256], no dynamic shared memory. Each block sorts 1024 logits and leaves the first k,
-// k at most 1024, largest first, equal ones by lower index; places past the end hold minus infinity and index -1. NaN
-// counts as minus infinity.
+// Grid [ceil(count / 1024), rows], block [256], no dynamic shared memory. Each block sorts 1024 logits and leaves the
+// first k, k at most 1024, largest first, equal ones by lower index; places past the end hold minus infinity and index -1.
+// What is not finite, of either sign and NaN too, comes first, as plus infinity: no sampler may overlook it.
 //
 // logits [rows, count] float32; values float32 and indices int32 [rows, segments, k].
 #include "block.cuh"
@@ -19,11 +19,11 @@ extern "C" __global__ void __launch_bounds__(256)
     dev::wait_for_previous_grid();
     int first = blockIdx.x * segment;
     const float *row = logits + (long long)blockIdx.y * count;
-    float lowest = dev::from_bits(0xff800000u);
+    float lowest = dev::from_bits(0xff800000u), highest = dev::from_bits(0x7f800000u);
     for (int i = threadIdx.x; i < segment; i += 256) {
         bool valid = first + i < count;
-        float logit = valid ? row[first + i] : lowest;
-        keys[i] = logit == logit ? logit : lowest;
+        float logit = valid ? row[first + i] : 0;
+        keys[i] = !valid ? lowest : fabsf(logit) < highest ? logit : highest;
         places[i] = valid ? first + i : -1;
     }
     dev::barrier();

@@ -35,6 +35,7 @@ public final class CUDABackend: Backend {
     let copyConvert: CUDAKernel
     let findNonFinite: CUDAKernel
     let productPlain: CUDAKernel
+    let topKPartials: CUDAKernel
     let scratch: CardScratch
 
     /// How many blocks of a fused kernel fit on the card at once, by kernel and shared memory.
@@ -69,6 +70,7 @@ public final class CUDABackend: Backend {
         copyConvert = try table.kernel("copy_convert")
         findNonFinite = try table.kernel("find_non_finite")
         productPlain = try table.kernel("product_plain")
+        topKPartials = try table.kernel("top_k_partials")
     }
 
     /// What the driver says of the card.

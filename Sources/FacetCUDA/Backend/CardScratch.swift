@@ -5,7 +5,8 @@ final class CardScratch {
         (capability.major >= 9 ? 32 : 4) << 20
     }
 
-    /// Parts of split attention: enough for two blocks on each of 200 multiprocessors.
+    /// Parts of split attention, enough for two blocks on each of 200 multiprocessors; between passes, the largest
+    /// logits on their way to the host.
     static let partByteCount = 8 << 20
 
     /// Makes up for what an arena takes beyond what is asked for: 256 bytes for each of 4,096 tensors.
@@ -24,7 +25,7 @@ final class CardScratch {
     /// Memory of cuBLASLt's products while they run.
     let workspace: DeviceBuffer
 
-    /// What the splits of decoding attention leave for each other: float32.
+    /// What the splits of decoding attention leave for each other, and the last kernel of a pass for the host.
     let parts: DeviceBuffer
 
     /// Rows as codes, their scales and sums, while a product of codes runs; nil where the card multiplies none.

@@ -123,8 +123,8 @@ public struct ComputeCapability: Sendable, Hashable {
 
     /// Whether a warp's instruction multiplies 8-bit floating point as such.
     ///
-    /// It does on Ada, and on Blackwell's cards for desktops. The ones between turn codes into float16 first, and multiply
-    /// faster by other instructions only.
+    /// It does on Ada, and on Blackwell's cards for desktops. The ones between turn codes into float16 first, and
+    /// multiply faster by other instructions only.
     public var hasWarpFloat8: Bool { self == ComputeCapability(8, 9) || major >= 12 }
 
     /// Whether a kernel may start before the one ahead of it has ended: from Hopper on.
