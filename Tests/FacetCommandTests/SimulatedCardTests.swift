@@ -130,7 +130,7 @@ import Testing
                     "--max-tokens", "2", "--context", "64", "What is in this picture, please? And why is it there?",
                 ], environment: environment.merging(settings) { $1 }, limit: 3600)
             #expect(run.status == 0, "\(run.errorOutput)")
-            return try #require(run.errorLines.first { $0.contains("cuda:0 is Test card") })
+            return String(try #require(run.errorLines.first { $0.contains("cuda:0 is Test card") }))
         }
         #expect(try line("fp8").contains("bfloat16 on tensor cores; fp8 arithmetic by cuBLASLt; products by"))
         #expect(
