@@ -41,10 +41,20 @@ import Testing
 
         /// The rows of the cards' groups that are worse than a note.
         var troubles: [String] {
-            let groups = ["driver", "visibility", "card", "precision", "MIG", "health", "link", "peer"]
-            return rows.filter { name, row in
-                groups.contains { name.hasPrefix($0 + "/") } && ["warn", "fail"].contains(row["verdict"] as? String)
-            }.keys.sorted()
+            rows.filter { Self.isOfCards($0.key) && ["warn", "fail"].contains($0.value["verdict"] as? String) }
+                .keys.sorted()
+        }
+
+        /// The exit status that the rows of the cards' groups ask for, or those of all others: 0, 1 or 2.
+        func status(ofCards: Bool) -> Int32 {
+            let verdicts = rows.filter { Self.isOfCards($0.key) == ofCards }.map { $0.value["verdict"] as? String }
+            return verdicts.contains("fail") ? 2 : verdicts.contains("warn") ? 1 : 0
+        }
+
+        private static func isOfCards(_ name: String) -> Bool {
+            ["driver", "visibility", "card", "precision", "MIG", "health", "link", "peer"].contains {
+                name.hasPrefix($0 + "/")
+            }
         }
 
         /// The first row of peer access.
@@ -53,6 +63,29 @@ import Testing
                 ($0.value["subject"] as? String ?? "", $0.value)
             }
         }
+    }
+
+    /// What the cards of each machine make the exit status, with a list of visible cards or without.
+    private static let statuses: [(String, String?, Int32)] = [
+        ("2x-nvlink", nil, 0), ("2x4090-no-peer", nil, 0), ("8xH200", nil, 0), ("mig-1g.18gb", nil, 0),
+        ("test-1", nil, 0), ("test-2", nil, 0), ("test-4", nil, 0), ("4x2080ti", nil, 1), ("mixed-24-12-8", nil, 1),
+        ("2x4090-no-peer", "", 1), ("2x4090-no-peer", "1,1", 2), ("8xH200", "0,8,1", 2), ("mig-1g.18gb", "9", 2),
+    ]
+
+    @Test(
+        "the exit status of every machine: 0 when its cards are well, 1 with a warning, 2 with a failure",
+        arguments: statuses)
+    func exitStatus(_ machine: String, _ visible: String?, _ status: Int32) throws {
+        let report = try Report(file: machine, visible: visible)
+        #expect(report.status(ofCards: true) == status, "\(report.troubles)")
+        // The host of the test has a say, too: on one that is well it is the cards' status alone.
+        #expect(report.run.status == max(status, report.status(ofCards: false)))
+    }
+
+    @Test("every machine that is shipped has its exit status tested")
+    func everyMachine() throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: FixtureFolder.path("CUDAMachines").path)
+        #expect(Set(files.filter { $0.hasSuffix(".json") }) == Set(Self.statuses.map { $0.0 + ".json" }))
     }
 
     @Test("two cards without peer access: all is well, and copies go through the host")
