@@ -30,7 +30,8 @@ private:
     void *stack = nullptr;
     void *context = nullptr; // saved stack pointer, or a ucontext_t
     void *resumer = nullptr; // of the thread that resumed it
-    void *known = nullptr, *known_resumer = nullptr; // to the thread sanitizer, which else sees one stack used by all
+    // Known to the thread sanitizer, which else sees one stack used by all.
+    [[maybe_unused]] void *known = nullptr, *known_resumer = nullptr;
 };
 
 } // namespace simt
