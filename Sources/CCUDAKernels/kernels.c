@@ -58,6 +58,9 @@ static const ck_kernel kernels[] = {
 #define SOURCE "fused_bf16"
     CK_KERNELS_fused_bf16(ENTRY)
 #undef SOURCE
+#define SOURCE "noise"
+    CK_KERNELS_noise(ENTRY)
+#undef SOURCE
 #define SOURCE "conformance"
     CK_KERNELS_conformance(ENTRY)
 #undef SOURCE

@@ -115,6 +115,10 @@ static const char fused_bf16_cu[] = {
 #embed "cuda/fused_bf16.cu"
 };
 
+static const char noise_cu[] = {
+#embed "cuda/noise.cu"
+};
+
 static const char conformance_cu[] = {
 #embed "cuda/conformance.cu"
 };
@@ -148,6 +152,7 @@ static const ck_source sources[] = {
     {"fused_f32.cu", fused_f32_cu, sizeof fused_f32_cu, 0},
     {"fused_f16.cu", fused_f16_cu, sizeof fused_f16_cu, 0},
     {"fused_bf16.cu", fused_bf16_cu, sizeof fused_bf16_cu, 0},
+    {"noise.cu", noise_cu, sizeof noise_cu, 0},
     {"conformance.cu", conformance_cu, sizeof conformance_cu, 0},
 };
 

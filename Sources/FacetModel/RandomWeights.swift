@@ -1,10 +1,14 @@
 public import FacetCheckpoint
+import FacetQuantization
 public import FacetTensor
 
 /// Random weights of any configuration, for measurements without a checkpoint.
 ///
-/// Every tensor has memory of its own, so that bandwidth is measured honestly. Norm weights are near 1 and all
-/// others small, so that activations stay finite through any number of layers. The same seed gives the same model.
+/// A tensor is made when it is asked for, in memory of its own, so that bandwidth is measured honestly: by the device
+/// that it is for, where that can (`Backend.generate`), and otherwise here, with the same bytes. Norm weights are near 1
+/// and all others small, so that activations stay finite through any number of layers. The same seed gives the same
+/// model. Weights that the configuration says are quantized have random codes, and scales that make the same range of
+/// them.
 public final class RandomWeights: WeightSource {
     /// The source's name in errors.
     public let location = "random weights"
@@ -15,94 +19,106 @@ public final class RandomWeights: WeightSource {
     /// Bytes of all tensors.
     public let byteCount: Int
 
-    private let tensors: [String: Tensor]
+    private let tensors: [String: Content]
+    private let numbers: [Float]
 
-    /// Makes the tensors that a configuration calls for.
+    private struct Content: Sendable {
+        let stored: StoredTensor
+        let form: Form
+    }
+
+    private enum Form: Sendable {
+        case noise(NoiseTensor)
+        /// Scales, all alike.
+        case constant(Float)
+    }
+
+    /// Describes the tensors that a configuration calls for.
     ///
-    /// - Parameter dtype: float32 or bfloat16.
-    /// - Throws: `.tensor(.outOfMemory)` with the tensor's name.
+    /// - Parameter dtype: float32 or bfloat16, for what is not quantized.
     public init(_ configuration: GLM4VConfiguration, dtype: DType = .bfloat16, seed: UInt64 = 1) throws(ModelError) {
         precondition(dtype == .bfloat16 || dtype == .float32, "random weights are bfloat16 or float32")
-        var generator = NoiseGenerator(seed: seed)
-        let noise = (0..<Self.noiseCount).map { _ in generator.next() }
-        var tensors: [String: Tensor] = [:]
-        let declarations = try ModelInventory(configuration).declarations
-        for (index, declaration) in declarations.enumerated() {
-            tensors[declaration.name] = try mappingTensorError { () throws(TensorError) in
-                try Self.tensor(declaration, dtype, noise, offset: index &* 7919)
+        let inventory = try ModelInventory(configuration)
+        var tensors: [String: Content] = [:]
+        var names: [String] = []
+        for (index, declaration) in inventory.declarations.enumerated() {
+            let place = Place(seed: seed, offset: index * 7919, file: location)
+            for (name, content) in Self.contents(declaration, inventory.schemes[declaration.name], dtype, place) {
+                tensors[name] = content
+                names.append(name)
             }
         }
         self.tensors = tensors
-        tensorNames = declarations.map(\.name)
-        byteCount = declarations.reduce(0) { $0 + $1.shape.elementCount * dtype.byteCount }
+        tensorNames = names
+        byteCount = tensors.values.reduce(0) { $0 + $1.stored.byteCount }
+        numbers = (0..<NoiseTensor.period).map { NoiseTensor.number(seed: seed, at: $0) }
     }
 
     /// What is known of a tensor.
-    public func stored(_ name: String) -> StoredTensor? {
-        guard let tensor = tensors[name] else { return nil }
-        return StoredTensor(
-            shape: tensor.shape, dtypeName: SafetensorsDType(tensor.dtype).rawValue, dtype: tensor.dtype,
-            byteCount: tensor.byteCount, file: location)
-    }
+    public func stored(_ name: String) -> StoredTensor? { tensors[name]?.stored }
 
-    /// The tensor of a name.
+    /// The tensor of a name, made anew.
     public func tensor(named name: String) throws(CheckpointError) -> Tensor {
-        guard let tensor = tensors[name] else { throw .missingTensor(tensor: name, checkpoint: location) }
-        return tensor
+        let content = try content(name)
+        do throws(TensorError) {
+            let storage = try Storage(allocating: content.stored.byteCount, label: name)
+            let bytes = UnsafeMutableRawBufferPointer(start: storage.base, count: storage.byteCount)
+            let dtype = content.stored.dtype ?? .uint8
+            switch content.form {
+            case .noise(let noise): noise.write(numbers, into: bytes)
+            case .constant(let scale):
+                NoiseTensor(
+                    content.stored.shape, numbers: dtype, center: scale, width: 0, seed: 0, offset: 0
+                ).write(numbers, into: bytes)
+            }
+            return Tensor(storage, shape: content.stored.shape, dtype: dtype)
+        } catch { throw .memory(error) }
     }
 
-    /// Does nothing: dropped pages could not be read again.
+    /// The tensor of a name, made by the device where it can.
+    public func tensor(named name: String, for backend: any Backend) throws(CheckpointError) -> Tensor {
+        guard case .noise(let noise) = try content(name).form else { return try tensor(named: name) }
+        do throws(TensorError) {
+            if let tensor = try backend.generate(noise, label: name) { return tensor }
+        } catch { throw .memory(error) }
+        return try tensor(named: name)
+    }
+
+    /// Does nothing: there is no file.
     public func advise(_ advice: MemoryAdvice, tensors names: [String]) {}
 
-    /// A prime, so that rows of no width repeat the same noise.
-    private static let noiseCount = 1_048_573
+    private func content(_ name: String) throws(CheckpointError) -> Content {
+        guard let content = tensors[name] else { throw .missingTensor(tensor: name, checkpoint: location) }
+        return content
+    }
 
-    private static func tensor(
-        _ declaration: WeightDeclaration, _ dtype: DType, _ noise: [Float], offset: Int
-    ) throws(TensorError) -> Tensor {
+    /// Which part of the noise a tensor is.
+    private struct Place {
+        let seed: UInt64
+        let offset: Int
+        let file: String
+    }
+
+    private static func contents(
+        _ declaration: WeightDeclaration, _ scheme: QuantizationScheme?, _ dtype: DType, _ place: Place
+    ) -> [(String, Content)] {
         let shape = declaration.shape
-        let storage = try Storage(allocating: shape.elementCount * dtype.byteCount, label: declaration.name)
-        let isFactor = declaration.role == .normWeight
-        let center: Float = isFactor ? 1 : 0
+        let dense = StoredTensor(shape: shape, dtype: dtype, file: place.file)
         // Uniform noise of this width keeps a product's variance near that of its operand.
         let inputs = max(1, declaration.role.isMatrix ? shape.rowElementCount : shape.elementCount)
-        let width: Float = isFactor ? 0.1 : (3 / Float(inputs)).squareRoot()
-        let values = (0..<min(shape.elementCount, noise.count)).map { index in
-            center + width * noise[(index &+ offset) % noise.count]
+        let width = (3 / Float(inputs)).squareRoot()
+        guard let scheme else {
+            let isFactor = declaration.role == .normWeight
+            let noise = NoiseTensor(
+                shape, numbers: dtype, center: isFactor ? 1 : 0, width: isFactor ? 0.1 : width, seed: place.seed,
+                offset: place.offset)
+            return [(declaration.name, Content(stored: dense, form: .noise(noise)))]
         }
-        let bytes = UnsafeMutableRawBufferPointer(start: storage.base, count: storage.byteCount)
-        switch dtype {
-        case .bfloat16: repeatBytes(of: values.map { UInt16(($0.bitPattern &+ 0x8000) >> 16) }, into: bytes)
-        default: repeatBytes(of: values, into: bytes)
+        let codes = NoiseTensor(shape, codes: scheme.format, seed: place.seed, offset: place.offset)
+        let forms = QuantizingSource.forms(WeightName(declaration.name), scheme, dense)
+        let scale = width / NoiseTensor.largestCode(scheme.format)
+        return zip(forms, [.noise(codes), .constant(scale)]).map { stored, form in
+            (stored.0, Content(stored: stored.1, form: form))
         }
-        return Tensor(storage, shape: shape, dtype: dtype)
-    }
-
-    /// Fills `target` with copies of an array, one after another.
-    private static func repeatBytes(of elements: [some BitwiseCopyable], into target: UnsafeMutableRawBufferPointer) {
-        elements.withUnsafeBytes { source in
-            guard !source.isEmpty else { return }
-            for start in stride(from: 0, to: target.count, by: source.count) {
-                let count = min(source.count, target.count - start)
-                UnsafeMutableRawBufferPointer(rebasing: target[start..<start + count])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<count]))
-            }
-        }
-    }
-}
-
-/// Uniform numbers from -1 to 1 (the SplitMix64 sequence).
-private struct NoiseGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> Float {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        mixed ^= mixed >> 31
-        return Float(mixed >> 40) / Float(1 << 23) - 1
     }
 }

@@ -101,13 +101,13 @@ struct StoredQuantizedWeight {
             groupSize: scheme.groupSize(inputs: inputs))
     }
 
-    /// Reads the matrix and checks its scales.
+    /// Reads the matrix for `bind` of a backend, and checks its scales.
     ///
     /// - Throws: `.quantizedWeight` for a scale that is not a positive number, `.checkpoint`.
-    func matrix(from source: any WeightSource) throws(ModelError) -> QuantizedMatrix {
+    func matrix(from source: any WeightSource, for backend: any Backend) throws(ModelError) -> QuantizedMatrix {
         let codes: Tensor, scales: Tensor
         do {
-            codes = try source.tensor(named: names.codes(scheme))
+            codes = try source.tensor(named: names.codes(scheme), for: backend)
             scales = try source.tensor(named: names.scale)
         } catch { throw .checkpoint(error) }
         try names.check(scales, file: self.scales.file)

@@ -30,7 +30,7 @@ package final class WeightLoader: WeightBinder {
     ) throws(ModelError) -> LinearWeights {
         let summand: Tensor? = if let bias { try fetch(bias) } else { nil }
         if case .quantized(let stored) = try StoredWeight(weight, schemes[weight.name], in: source) {
-            let matrix = try stored.matrix(from: source)
+            let matrix = try stored.matrix(from: source, for: backend)
             return try naming(weight) { () throws(TensorError) in
                 try packedIfWanted(backend.bind(quantized: matrix, bias: summand), weight.role)
             }
@@ -70,7 +70,7 @@ package final class WeightLoader: WeightBinder {
             throw .missingTensors(names: [declaration.name], source: source.location)
         }
         if let problem = declaration.problem(with: stored) { throw problem }
-        do { return try source.tensor(named: declaration.name) } catch { throw .checkpoint(error) }
+        do { return try source.tensor(named: declaration.name, for: backend) } catch { throw .checkpoint(error) }
     }
 }
 

@@ -45,8 +45,18 @@ public protocol WeightSource: Sendable {
     /// The tensor of a name in host memory, without a copy where possible.
     func tensor(named name: String) throws(CheckpointError) -> Tensor
 
+    /// The tensor of a name for `bind` of a backend: on its device where the source makes it there, else in host memory.
+    func tensor(named name: String, for backend: any Backend) throws(CheckpointError) -> Tensor
+
     /// Passes on how some tensors will be used; a source whose bytes cannot be read again ignores it.
     func advise(_ advice: MemoryAdvice, tensors names: [String])
+}
+
+extension WeightSource {
+    /// The tensor in host memory.
+    public func tensor(named name: String, for backend: any Backend) throws(CheckpointError) -> Tensor {
+        try tensor(named: name)
+    }
 }
 
 extension Checkpoint: WeightSource {

@@ -98,18 +98,25 @@ public protocol Backend: AnyObject {
     /// Whether the bytes of a weight have been read when `bind` returns, so that their file's pages may go.
     var readsWeightsWhileBinding: Bool { get }
 
+    /// Makes random weights or a parameter in this device's own memory, for `bind` on this device; nil where it is left
+    /// to the host.
+    ///
+    /// - Throws: `.outOfMemory` with `label`.
+    func generate(_ noise: NoiseTensor, label: String) throws(TensorError) -> Tensor?
+
     /// Makes a weight matrix usable by `linear` on this device.
     ///
-    /// The source may be mapped from a file; a backend keeps it as it is, copies it or lays it out anew.
+    /// What `generate` made becomes part of the bound weights as it is, here and below. The source may be mapped from a file; a backend keeps it as it is, copies it or lays it out anew.
     /// - Parameters:
-    ///   - weight: `[outputs, inputs]` in host memory, floating point.
+    ///   - weight: `[outputs, inputs]` in host memory or from `generate`, floating point.
     ///   - bias: `[outputs]` or nil.
     func bind(weight: Tensor, bias: Tensor?) throws(TensorError) -> LinearWeights
 
     /// Makes a quantized weight matrix usable by `linear` on this device.
     ///
     /// - Parameters:
-    ///   - matrix: codes and scales in host memory; a backend keeps them as they are, copies them or lays them out anew.
+    ///   - matrix: codes and scales in host memory, or codes from `generate`; a backend keeps them as they are, copies
+    ///     them or lays them out anew.
     ///   - bias: `[outputs]` or nil.
     func bind(quantized matrix: QuantizedMatrix, bias: Tensor?) throws(TensorError) -> LinearWeights
 
@@ -295,6 +302,9 @@ extension Backend {
 
     /// Weights are read later, or used from where they are.
     public var readsWeightsWhileBinding: Bool { false }
+
+    /// The host makes them.
+    public func generate(_ noise: NoiseTensor, label: String) throws(TensorError) -> Tensor? { nil }
 
     /// Nobody counts.
     public var memoryUse: MemoryUse? { nil }

@@ -47,16 +47,17 @@ extension Backend {
     /// anywhere in host memory.
     package func requireFloat(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
         if device.kind == .cpu {
-            try requireHost(tensor, argument, in: operation)
+            try requireReadable(tensor, argument, in: operation)
         } else {
             try requireHere(tensor, argument, in: operation)
         }
         try requireFloatingPoint(tensor, argument, in: operation)
     }
 
-    /// Throws unless a tensor holds floating-point numbers in host memory: what weights and parameters are bound from.
-    package func requireHostFloat(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
-        try requireHost(tensor, argument, in: operation)
+    /// Throws unless a tensor holds floating-point numbers where weights and parameters are bound from: in host memory,
+    /// or on this device as `generate` makes them.
+    package func requireBindable(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
+        try requireReadable(tensor, argument, in: operation)
         try requireFloatingPoint(tensor, argument, in: operation)
     }
 
@@ -79,8 +80,8 @@ extension Backend {
         try require(tensor.shape.elementCount == count, tensor, argument, "[\(count)]", in: operation)
     }
 
-    private func requireHost(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
-        guard tensor.device.kind == .cpu else {
+    private func requireReadable(_ tensor: Tensor, _ argument: String, in operation: String) throws(TensorError) {
+        guard tensor.device.kind == .cpu || tensor.device == device else {
             throw .wrongDevice(
                 operation: operation, argument: argument, expected: device.kind == .cpu ? device : .cpu,
                 got: tensor.device)
@@ -137,14 +138,14 @@ extension Backend {
 
     /// What a dense matrix is bound from.
     package func requireMatrix(_ weight: Tensor, in operation: String) throws(TensorError) {
-        try requireHostFloat(weight, "weight", in: operation)
+        try requireBindable(weight, "weight", in: operation)
         try require(weight.shape.rank == 2, weight, "weight", "[outputs, inputs]", in: operation)
     }
 
     /// What a quantized matrix is bound from.
     package func requireQuantized(_ matrix: QuantizedMatrix, in operation: String) throws(TensorError) {
         let codes = matrix.codes
-        try requireHost(codes, "codes", in: operation)
+        try requireReadable(codes, "codes", in: operation)
         guard codes.dtype == matrix.format.codeDType else {
             throw .unsupportedDType(
                 operation: operation, argument: "codes", expected: matrix.format.codeDType.rawValue, got: codes.dtype)
@@ -152,7 +153,7 @@ extension Backend {
         try require(
             codes, rows: matrix.outputs, width: matrix.format.rowByteCount(inputs: matrix.inputs), "codes",
             in: operation)
-        try requireHostFloat(matrix.scales, "scales", in: operation)
+        try requireBindable(matrix.scales, "scales", in: operation)
         try require(
             matrix.scales.shape.elementCount == matrix.outputs * matrix.groupCount
                 || (matrix.groupCount == 1 && matrix.scales.shape.elementCount == 1), matrix.scales, "scales",
@@ -161,7 +162,7 @@ extension Backend {
 
     /// What a bias of `count` elements is bound from.
     package func requireBias(_ bias: Tensor, count: Int, in operation: String) throws(TensorError) {
-        try requireHostFloat(bias, "bias", in: operation)
+        try requireBindable(bias, "bias", in: operation)
         try require(bias.shape.elementCount == count, bias, "bias", "[\(count)]", in: operation)
     }
 }

@@ -1,5 +1,7 @@
 import FacetCheckpoint
 import FacetModel
+import FacetPlacement
+import FacetQuantization
 import FacetTensor
 import FacetTestSupport
 import Foundation
@@ -149,6 +151,35 @@ struct WeightsTests {
         let other = gateUp.replacing("layers.1", with: "layers.0")
         #expect(try bytes(a, gateUp) != bytes(a, other))
         #expect(a.byteCount == a.tensorNames.compactMap { a.stored($0)?.byteCount }.reduce(0, +))
+    }
+
+    @Test(
+        "random weights of a quantized configuration are codes and scales of the same range",
+        arguments: [(Precision.float8, Float(448)), (.int8, 127), (.int4(group: 8), 7)])
+    func randomCodes(_ precision: Precision, _ largest: Float) throws {
+        let configuration = try #require(try TinyConfiguration.parsed().quantized(PrecisionChoice(precision)))
+        let source = try RandomWeights(configuration)
+        let inventory = try ModelInventory(configuration)
+        try InventoryReport(inventory, source).check()
+        let name = gateUp.replacing(".weight", with: "")
+        let isPacked = source.stored(name + ".weight_packed") != nil
+        let codes = try source.tensor(named: name + (isPacked ? ".weight_packed" : ".weight"))
+        let scales = try source.tensor(named: name + ".weight_scale")
+        let bytes = UnsafeRawBufferPointer(start: codes.address, count: codes.byteCount)
+        let values: [Float] =
+            switch precision {
+            case .float8: bytes.map(Float8.value(of:))
+            case .int8: bytes.map { Float(Int8(bitPattern: $0)) }
+            default: bytes.flatMap { [Float($0 & 15) - 8, Float($0 >> 4) - 8] }
+            }
+        #expect(values.max() == largest && values.min() == -largest)
+        #expect(abs(values.reduce(0, +) / Float(values.count)) < largest / 10)
+        // Uniform weights up to the root of 3 over the inputs keep the variance of what they are multiplied with.
+        let scale =
+            scales.dtype == .float32
+            ? scales.address.load(as: Float.self)
+            : Float(bitPattern: UInt32(scales.address.load(as: UInt16.self)) << 16)
+        #expect(abs(scale * largest / (3 / Float(24)).squareRoot() - 1) < 0.01)
     }
 
     private func random() throws -> RandomWeights { try RandomWeights(TinyConfiguration.parsed()) }

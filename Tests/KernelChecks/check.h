@@ -118,5 +118,6 @@ void add_code_product_checks(check_list &list);
 void add_attention_checks(check_list &list);
 void add_rotary_checks(check_list &list);
 void add_rows_checks(check_list &list);
+void add_noise_checks(check_list &list);
 
 } // namespace checks

@@ -16,6 +16,7 @@ const checks::check_list &all() {
         checks::add_attention_checks(list);
         checks::add_rotary_checks(list);
         checks::add_rows_checks(list);
+        checks::add_noise_checks(list);
         return list;
     }();
     return list;

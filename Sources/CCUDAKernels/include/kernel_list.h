@@ -10,7 +10,7 @@
     S(norm) S(elementwise) S(rows) S(rotary) S(gemv_f32) S(gemv_f16) S(gemv_bf16)                                     \
     S(attention_vision) S(attention_prefill) S(attention_decode) S(attention_plain)                        \
     S(product) S(product_fp8) S(product_plain) S(sampling) S(fused_f32) S(fused_f16) S(fused_bf16)      \
-    S(conformance)
+    S(noise) S(conformance)
 
 // One entry per activation type.
 #define CK_ACTIVATIONS(K, name, signature, threads)                                                                   \
@@ -109,6 +109,9 @@
 #define CK_KERNELS_fused_f32(K) CK_FUSED_ALL(K, f32)
 #define CK_KERNELS_fused_f16(K) CK_FUSED_ALL(K, f16)
 #define CK_KERNELS_fused_bf16(K) CK_FUSED_ALL(K, bf16)
+
+// y, kind, rows, columns, row_bytes, seed, offset, center, width.
+#define CK_KERNELS_noise(K) K(fill_noise, "piiiillff", 256)
 
 #define CK_KERNELS_conformance(K)                                                                                     \
     K(conform_narrow, "pippp", 32)                                                                                    \

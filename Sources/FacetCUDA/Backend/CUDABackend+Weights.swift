@@ -12,7 +12,7 @@ extension CUDABackend {
         try requireMatrix(weight, in: operation)
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         return LinearWeights(
-            weight: try converted(tensors.resident(weight, label: "weight"), "weight"),
+            weight: try converted(resident(weight, "weight"), "weight"),
             bias: try bound(bias: bias, count: outputs, in: operation), outputs: outputs, inputs: inputs)
     }
 
@@ -22,20 +22,34 @@ extension CUDABackend {
         try requireQuantized(matrix, in: operation)
         return LinearWeights(
             quantized: matrix.moved(
-                codes: try tensors.residentRows(matrix.codes, alignment: 16, label: "weight"),
-                scales: try tensors.resident(matrix.scales, label: "scales")),
+                codes: try residentCodes(matrix.codes), scales: try resident(matrix.scales, "scales")),
             bias: try bound(bias: bias, count: matrix.outputs, in: operation))
     }
 
     public func bind(parameter: Tensor) throws(TensorError) -> Tensor {
-        try requireHostFloat(parameter, "parameter", in: "bind(parameter:)")
-        return try tensors.resident(parameter, label: "parameter")
+        try requireBindable(parameter, "parameter", in: "bind(parameter:)")
+        return try resident(parameter, "parameter")
+    }
+
+    /// A tensor in this card's memory; what is there already stays where it is.
+    private func resident(_ tensor: Tensor, _ label: String) throws(TensorError) -> Tensor {
+        tensor.device == device ? tensor : try tensors.resident(tensor, label: label)
+    }
+
+    /// Codes in this card's memory; what `generate` made is padded already.
+    private func residentCodes(_ codes: Tensor) throws(TensorError) -> Tensor {
+        guard codes.device == device else {
+            return try tensors.residentRows(codes, alignment: Self.codeRowAlignment, label: "weight")
+        }
+        return Tensor(
+            codes.storage, byteOffset: codes.byteOffset,
+            shape: [codes.rowCount, Self.codeRowByteCount(codes.shape.rowElementCount)], dtype: codes.dtype)
     }
 
     private func bound(bias: Tensor?, count: Int, in operation: String) throws(TensorError) -> Tensor? {
         guard let bias else { return nil }
         try requireBias(bias, count: count, in: operation)
-        return try converted(tensors.resident(bias, label: "bias"), "bias")
+        return try converted(resident(bias, "bias"), "bias")
     }
 
     /// A tensor on this card in the type of the activations, where that has as many bytes.

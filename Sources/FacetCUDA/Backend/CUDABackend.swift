@@ -35,6 +35,7 @@ public final class CUDABackend: Backend {
     let copyConvert: CUDAKernel
     let findNonFinite: CUDAKernel
     let productPlain: CUDAKernel
+    let fillNoise: CUDAKernel
     let topKPartials: CUDAKernel
     let scratch: CardScratch
 
@@ -70,6 +71,7 @@ public final class CUDABackend: Backend {
         copyConvert = try table.kernel("copy_convert")
         findNonFinite = try table.kernel("find_non_finite")
         productPlain = try table.kernel("product_plain")
+        fillNoise = try table.kernel("fill_noise")
         topKPartials = try table.kernel("top_k_partials")
     }
 

@@ -98,7 +98,7 @@ public final class CPUBackend: Backend {
     }
 
     public func bind(parameter: Tensor) throws(TensorError) -> Tensor {
-        try requireHostFloat(parameter, "parameter", in: "bind(parameter:)")
+        try requireBindable(parameter, "parameter", in: "bind(parameter:)")
         return parameter
     }
 }

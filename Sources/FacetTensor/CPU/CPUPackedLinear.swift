@@ -28,7 +28,7 @@ extension CPUBackend {
             guard let scales else {
                 throw .shapeMismatch(operation: operation, argument: "scales", expected: expected, got: [0])
             }
-            try requireHostFloat(scales, "scales", in: operation)
+            try requireBindable(scales, "scales", in: operation)
             guard scales.dtype == .float32 else {
                 throw .unsupportedDType(
                     operation: operation, argument: "scales", expected: "float32", got: scales.dtype)
@@ -110,7 +110,7 @@ extension CPUBackend {
     private func requireHostRows(
         _ rows: Tensor, of layout: PackedLayout, in operation: String
     ) throws(TensorError) {
-        guard layout.format.hasScales else { return try requireHostFloat(rows, "rows", in: operation) }
+        guard layout.format.hasScales else { return try requireBindable(rows, "rows", in: operation) }
         guard rows.device.kind == .cpu else {
             throw .wrongDevice(operation: operation, argument: "rows", expected: device, got: rows.device)
         }

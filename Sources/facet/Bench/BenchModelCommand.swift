@@ -70,9 +70,13 @@ struct BenchModelCommand: AsyncParsableCommand {
         let (devices, cards) = try Backends.start(choice, threads: model.threads)
         progress.clear()
         progress.show("Loading …")
-        let stored: any WeightSource =
-            isRandom ? try RandomWeights(original) : try ModelFolder.files(model.model).checkpoint()
-        let source = try QuantizingSource.quantizing(stored, original, types.weights).source
+        // Random weights are made in the precision that is asked for, on the device that they are for.
+        let source: any WeightSource =
+            isRandom
+            ? try RandomWeights(configuration)
+            : try QuantizingSource.quantizing(
+                ModelFolder.files(model.model).checkpoint(), original, types.weights
+            ).source
         let placement = choice?.placement ?? .single(configuration)
         let network = try GLM4V(
             source: source, configuration: configuration, dtype: dtype, devices: devices, placement: placement,
