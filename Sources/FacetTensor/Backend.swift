@@ -106,7 +106,8 @@ public protocol Backend: AnyObject {
 
     /// Makes a weight matrix usable by `linear` on this device.
     ///
-    /// What `generate` made becomes part of the bound weights as it is, here and below. The source may be mapped from a file; a backend keeps it as it is, copies it or lays it out anew.
+    /// What `generate` made becomes part of the bound weights as it is, here and below. Another source may be mapped from a
+    /// file; a backend keeps it as it is, copies it or lays it out anew.
     /// - Parameters:
     ///   - weight: `[outputs, inputs]` in host memory or from `generate`, floating point.
     ///   - bias: `[outputs]` or nil.
