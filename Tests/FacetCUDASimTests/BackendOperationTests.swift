@@ -113,7 +113,9 @@ struct BackendOperationTests {
             let integers = try pair.indices([1, 2])
             #expect(throws: TensorError.self) { try pair.card.scale(integers.card, by: 2) }
             #expect(throws: TensorError.self) { try pair.card.gatherRows(x.card, x.card, into: y.card) }
-            #expect(throws: TensorError.self) { try pair.card.bind(parameter: x.card) }
+            // What is on a card already is bound as it is, but on that card alone, and not integers.
+            #expect(throws: TensorError.self) { try pair.cpu.bind(parameter: x.card) }
+            #expect(throws: TensorError.self) { try pair.card.bind(parameter: integers.card) }
             let layer = try pair.card.bind(weight: pair.hostRandom([4, 8], .float32), bias: nil)
             #expect(throws: TensorError.self) {
                 try pair.card.linear(x.card, layer, epilogue: .store, into: y.card)
