@@ -1,4 +1,4 @@
-package import FacetTensor
+import FacetTensor
 
 /// One safetensors file with a checked header: mapped from disk, or bytes that are in memory already.
 ///
