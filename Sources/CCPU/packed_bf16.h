@@ -43,8 +43,7 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
             right[0] = widen_fp8_pairs(panel + k * 64);
             right[1] = widen_fp8_pairs(panel + k * 64 + 32);
         } else {
-            __builtin_prefetch(panel + k * 128 + packed_ahead, 0, 2);
-            __builtin_prefetch(panel + k * 128 + packed_ahead + 64, 0, 2);
+            ask_for_words(panel + k * 128, 128);
             right[0] = load_words(panel + k * 128);
             right[1] = load_words(panel + k * 128 + 64);
         }

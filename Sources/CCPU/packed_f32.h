@@ -30,12 +30,15 @@ INLINE vu load_bits(const char *p) {
 }
 
 #if CC_VECTOR_BYTES == 32
-// Two e4m3fn numbers a column as halves that are 256 times too small, which a processor with F16C widens.
+// Element `e` of two e4m3fn numbers a column, as halves that are 256 times too small, which a processor with F16C widens.
+INLINE __m256i fp8_halves(__m256i pairs, int e) {
+    __m256i high = e == 0 ? _mm256_slli_epi16(pairs, 8) : pairs;
+    return _mm256_and_si256(_mm256_srai_epi16(high, 1), _mm256_set1_epi16((short)0xbf80));
+}
+
 INLINE vf widen_fp8_element(const char *word, int v, int e) {
-    __m128i pairs = _mm_loadu_si128((const __m128i *)(word + v * LANES * 2));
-    __m128i high = e == 0 ? _mm_slli_epi16(pairs, 8) : pairs;
-    __m128i half = _mm_and_si128(_mm_srai_epi16(high, 1), _mm_set1_epi16((short)0xbf80));
-    return (vf)_mm256_cvtph_ps(half) * splat(256);
+    __m256i pairs = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(word + v * LANES * 2)));
+    return (vf)_mm256_cvtph_ps(_mm256_castsi256_si128(fp8_halves(pairs, e))) * splat(256);
 }
 #else
 INLINE vf widen_fp8_element(const char *word, int v, int e) {

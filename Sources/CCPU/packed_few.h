@@ -5,9 +5,21 @@
 #pragma once
 #include "rowwise.h"
 
-// How far ahead of its use a product asks for memory, in bytes. Formats whose words are one cache line leave it to the
-// processor: asking so far ahead halved the rate of int4 and fp8 on Zen 4, and gained 10 % for bfloat16.
-enum { packed_ahead = 4096 };
+// How far ahead of its use a product of a few rows asks for memory, in bytes. Words of one cache line are left to the
+// processor where asking for them was not measured to help: see Benchmarks/LOG.md.
+#if CC_VECTOR_BYTES == 32
+enum { packed_ahead = 1024, packed_asks_for_lines = 1 };
+#else
+enum { packed_ahead = 4096, packed_asks_for_lines = 0 };
+#endif
+
+// `bytes`, those of a word, is a constant at every call.
+INLINE void ask_for_words(const char *word, ptrdiff_t bytes) {
+    if (bytes == 128 || packed_asks_for_lines)
+        __builtin_prefetch(word + packed_ahead, 0, 2);
+    if (bytes == 128)
+        __builtin_prefetch(word + packed_ahead + 64, 0, 2);
+}
 
 enum {
     few_tile_rows = 5,
@@ -23,6 +35,29 @@ static int direct_f32(int format, ptrdiff_t rows) {
     return rows <= (format == CC_PACKED_F32 ? few_tile_rows : cc_few_packed_rows);
 }
 
+// Element `e` of one word, for some vectors of columns. fp8 with vectors of 32 bytes: two vectors at a time, and 256 times
+// too small, which the sums make good.
+INLINE void decode_few(vf *right, int format, const char *word, const float *scales, int e, int first, int vectors) {
+#if CC_VECTOR_BYTES == 32
+    if (format == CC_PACKED_FP8) {
+#pragma clang loop unroll(full)
+        for (int v = 0; v < vectors; v += 2) {
+            __m256i pairs = _mm256_loadu_si256((const __m256i *)(word + (first + v) * LANES * 2));
+            __m256i halves = fp8_halves(pairs, e);
+            right[v] = (vf)_mm256_cvtph_ps(_mm256_castsi256_si128(halves));
+            right[v + 1] = (vf)_mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1));
+        }
+        return;
+    }
+#endif
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++) {
+        right[v] = decode_element(format, word, first + v, e);
+        if (format >= CC_PACKED_INT8)
+            right[v] *= load(scales + (first + v) * LANES);
+    }
+}
+
 // Sums of `vectors` vectors of columns, from vector `first` on. `height`, `format`, `first` and `vectors` are constants
 // at every call.
 INLINE void tile_few_f32(const float *rows, int height, cc_panel panel, int format, int first, int vectors, float *sums,
@@ -36,19 +71,12 @@ INLINE void tile_few_f32(const float *rows, int height, cc_panel panel, int form
         const float *scales = scales_at(panel, word);
         const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
         for (ptrdiff_t i = 0; i < count; i++, from += bytes, rows += per_word) {
-            if (bytes == 128 && first == 0) {
-                __builtin_prefetch(from + packed_ahead, 0, 2);
-                __builtin_prefetch(from + packed_ahead + 64, 0, 2);
-            }
+            if (first == 0)
+                ask_for_words(from, bytes);
 #pragma clang loop unroll(full)
             for (int e = 0; e < per_word; e++) {
                 vf right[packed_vectors];
-#pragma clang loop unroll(full)
-                for (int v = 0; v < vectors; v++) {
-                    right[v] = decode_element(format, from, first + v, e);
-                    if (format >= CC_PACKED_INT8)
-                        right[v] *= load(scales + (first + v) * LANES);
-                }
+                decode_few(right, format, from, scales, e, first, vectors);
 #pragma clang loop unroll(full)
                 for (int r = 0; r < height; r++) {
                     vf left = splat(rows[r * cc_row_words + e]);
@@ -65,6 +93,8 @@ INLINE void tile_few_f32(const float *rows, int height, cc_panel panel, int form
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) {
             float *to = sums + r * stride + (first + v) * LANES;
+            if (CC_VECTOR_BYTES == 32 && format == CC_PACKED_FP8)
+                sum[r][v] *= splat(256);
             store(to, accumulate ? load(to) + sum[r][v] : sum[r][v]);
         }
 }

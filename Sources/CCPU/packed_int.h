@@ -63,8 +63,7 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
             right[0] = _mm512_and_si512(both, low);
             right[1] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
         } else {
-            __builtin_prefetch(codes + k * 128 + packed_ahead, 0, 2);
-            __builtin_prefetch(codes + k * 128 + packed_ahead + 64, 0, 2);
+            ask_for_words(codes + k * 128, 128);
             right[0] = _mm512_loadu_si512(codes + k * 128);
             right[1] = _mm512_loadu_si512(codes + k * 128 + 64);
         }

@@ -135,8 +135,11 @@ INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const
 
 INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, const char *codes, ptrdiff_t words,
                            int first, int vectors) {
-    for (ptrdiff_t k = 0; k < words; k++)
+    for (ptrdiff_t k = 0; k < words; k++) {
+        if (first == 0)
+            ask_for_words(codes + k * 64, 64);
         add_word(sum, rows + k, height, codes + k * 64, 1, first, vectors);
+    }
 }
 #else
 // Products of one word.
@@ -169,6 +172,8 @@ INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, cons
         for (int v = 0; v < vectors; v++)
             narrow[r][v] = _mm256_setzero_si256();
     for (ptrdiff_t k = 0; k < words; k++) {
+        if (first == 0)
+            ask_for_words(codes + k * 64, 64);
         __m256i right[4];
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
@@ -205,10 +210,8 @@ INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptr
                            vectors);
     else
         for (ptrdiff_t k = 0; k < words; k++) {
-            if (first == 0) {
-                __builtin_prefetch(codes + k * 128 + packed_ahead, 0, 2);
-                __builtin_prefetch(codes + k * 128 + packed_ahead + 64, 0, 2);
-            }
+            if (first == 0)
+                ask_for_words(codes + k * 128, 128);
             add_int8_word(&sum, rows + int8_row_words * (word + k), height, codes + k * 128, first, vectors);
         }
 #pragma clang loop unroll(full)
