@@ -28,7 +28,7 @@ import figures
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-GROUPS = ("products", "rows", "decoder", "int8", "int4", "vision")
+GROUPS = ("products", "float32", "rows", "decoder", "int8", "int4", "vision")
 STEP_LIMIT = 300
 # What ours is asked for. Every matrix has the bits that the peer's have: `--dtype int4` alone would leave the output
 # layer in bfloat16.
@@ -37,7 +37,7 @@ PEERS = {
     "pytorch": ("torch",), "transformers": ("torch", "transformers"), "llama.cpp": ("llama-cpp-python", "gguf", "numpy"),
 }
 # Label of each peer's column: the first is the program that a figure names.
-COLUMNS = {"pytorch": "PyTorch", "transformers": "PyTorch", "llama.cpp": "llama.cpp"}
+COLUMNS = {"pytorch": "PyTorch", "transformers": "PyTorch", "onednn": "oneDNN", "llama.cpp": "llama.cpp"}
 
 
 class Step:
@@ -90,11 +90,16 @@ class Comparison:
         threads = ["--threads", str(self.arguments.threads)]
         python = [sys.executable]
         seconds = ["--seconds", str(self.arguments.seconds)]
-        if group in ("products", "rows"):
-            kind = "product:" if group == "products" else "row:"
-            ours = [self.arguments.facet, "bench", "ops", "--json", "--only", kind, *seconds, *threads]
-            peer = [*python, str(HERE / "pytorch_products.py"), "--only", kind, *seconds, *threads]
-            return [Step("facet", [ours]), Step("pytorch", [peer])]
+        if group in ("products", "float32", "rows"):
+            only = ["--only", "row:" if group == "rows" else "product:"]
+            dtype = ["--dtype", "float32" if group == "float32" else "bfloat16"]
+            # Without a format ours would multiply by weights that are not packed.
+            ours = [self.arguments.facet, "bench", "ops", "--json", *dtype, "--format", dtype[1], *only, *seconds, *threads]
+            peers = {"pytorch": "pytorch_products.py", "onednn": "onednn_products.py"}
+            return [Step("facet", [ours])] + [
+                Step(name, [[*python, str(HERE / script), *dtype, *only, *seconds, *threads]])
+                for name, script in peers.items()
+            ]
         if group == "vision":
             peer = [*python, str(HERE / "pytorch_vision.py"), "--repeats", "2", *threads]
             return [Step("facet", [self.vision(560, threads), self.vision(1120, threads)]), Step("transformers", [peer])]
@@ -219,7 +224,8 @@ def limit_of(figure: dict) -> float | None:
     if not limits:
         return None
     # An arithmetic limit holds for bfloat16; no other is measured yet for weights of fewer bits.
-    arithmetic = max(limit.get("bfloat16") or limit["float32"] for limit in limits) * 1e9
+    types = ("float32",) if figure["precision"] == "float32" else ("bfloat16", "float32")
+    arithmetic = max(next(limit[name] for name in types if limit.get(name)) for limit in limits) * 1e9
     read = max(limit["read"] for limit in limits) * 1e9
     if figure["unit"] == "GFLOP/s":
         return arithmetic / 1e9

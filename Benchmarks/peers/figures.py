@@ -24,6 +24,8 @@ ROWS = [
     ("row: output layer", 1, 4096, 151552),
 ]
 
+ELEMENT_BYTES = {"bfloat16": 2, "float32": 4}
+
 # Prompt lengths whose reading is timed, and the prompt in front of the tokens whose generation is timed.
 PREFILLS = (512, 1650)
 DECODE_PROMPT = 64
@@ -108,6 +110,16 @@ def emit(program: str, version: str, name: str, size: str, precision: str, threa
         "slowest": amount / max(seconds), "runs": len(seconds), **more,
     }
     print(json.dumps(line), flush=True)
+
+
+def emit_product(program: str, version: str, shape: tuple, precision: str, threads: int, seconds: list[float],
+                 **more) -> None:
+    """A product of PRODUCTS or ROWS: arithmetic of many rows, bytes of one."""
+    name, rows, inputs, outputs = shape
+    amount, unit = 2 * rows * inputs * outputs / 1e9, "GFLOP/s"
+    if rows == 1:
+        amount, unit = ELEMENT_BYTES[precision] * (inputs * outputs + inputs + outputs) / 1e9, "GB/s"
+    emit(program, version, name, f"{rows} x {inputs} -> {outputs}", precision, threads, unit, amount, seconds, **more)
 
 
 def emit_decoding(program: str, version: str, precision: str, threads: int, batch: int, seconds: list[float],

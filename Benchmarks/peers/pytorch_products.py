@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""bfloat16 products of GLM-4V-9B's shapes in PyTorch: one JSON object per line.
+"""Products of GLM-4V-9B's shapes in PyTorch: one JSON object per line.
 
-    python3 pytorch_products.py [--device cuda] [--threads N] [--seconds S] [--only TEXT]
+    python3 pytorch_products.py [--dtype float32] [--device cuda] [--threads N] [--seconds S] [--only TEXT]
 
 Every weight is multiplied as a linear layer would, without bias and without what follows. For one row several copies
 of a weight take turns, so that no cache holds one.
@@ -17,7 +17,8 @@ import figures
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="bfloat16 products in PyTorch")
+    parser = argparse.ArgumentParser(description="products in PyTorch")
+    parser.add_argument("--dtype", choices=tuple(figures.ELEMENT_BYTES), default="bfloat16")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda for the first card")
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--seconds", type=float, default=0.5, help="for each shape")
@@ -27,22 +28,18 @@ def main() -> None:
     torch.set_grad_enabled(False)
     torch.set_default_device(arguments.device)
     finish = figures.finisher(arguments.device)
-    for name, rows, inputs, outputs in figures.PRODUCTS + figures.ROWS:
+    dtype = getattr(torch, arguments.dtype)
+    for shape in figures.PRODUCTS + figures.ROWS:
+        name, rows, inputs, outputs = shape
         if arguments.only not in name:
             continue
-        byte_count = 2 * inputs * outputs
-        copies = max(1, (512 << 20) // byte_count) if rows == 1 else 1
-        weights = [torch.empty(outputs, inputs, dtype=torch.bfloat16).uniform_(-0.05, 0.05) for _ in range(copies)]
-        x = torch.empty(rows, inputs, dtype=torch.bfloat16).uniform_(-0.05, 0.05)
+        copies = max(1, (512 << 20) // (dtype.itemsize * inputs * outputs)) if rows == 1 else 1
+        weights = [torch.empty(outputs, inputs, dtype=dtype).uniform_(-0.05, 0.05) for _ in range(copies)]
+        x = torch.empty(rows, inputs, dtype=dtype).uniform_(-0.05, 0.05)
         turns = itertools.cycle(weights)
         times = figures.repeats_for(
             lambda: torch.nn.functional.linear(x, next(turns)), arguments.seconds, least=5, finish=finish)
-        amount, unit = 2 * rows * inputs * outputs / 1e9, "GFLOP/s"
-        if rows == 1:
-            amount, unit = (byte_count + 2 * inputs + 2 * outputs) / 1e9, "GB/s"
-        figures.emit(
-            "pytorch", torch.__version__, name, f"{rows} x {inputs} -> {outputs}", "bfloat16", arguments.threads, unit,
-            amount, times)
+        figures.emit_product("pytorch", torch.__version__, shape, arguments.dtype, arguments.threads, times)
         del weights, turns
 
 
