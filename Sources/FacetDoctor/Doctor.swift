@@ -12,10 +12,16 @@ public struct Doctor: Sendable {
         /// A probe that computes or copies among cards.
         public var computing: Duration
 
+        /// A probe that starts cards, which may have to compile their kernels first.
+        public var starting: Duration
+
         /// Sets the limits; the defaults are far beyond what a busy machine needs.
-        public init(reading: Duration = .seconds(30), computing: Duration = .seconds(180)) {
+        public init(
+            reading: Duration = .seconds(30), computing: Duration = .seconds(180), starting: Duration = .seconds(600)
+        ) {
             self.reading = reading
             self.computing = computing
+            self.starting = starting
         }
     }
 
@@ -61,54 +67,14 @@ public struct Doctor: Sendable {
     /// Runs every probe, one after the other.
     ///
     /// - Parameter progress: called with each probe's name before it runs.
-    public func facts(_ progress: (String) -> Void = { _ in }) async -> Facts {
-        var facts = Facts()
-        var run = ProbeRun()
-        func probe<Value: Sendable>(
-            _ name: ProbeName, _ limit: Duration, _ body: @escaping @Sendable () throws -> Value
-        ) async -> Value? {
-            progress(name.rawValue)
-            return await run(name.rawValue, limit: limit, body)
-        }
-        facts.environment = EnvironmentFacts(environment)
-        let (roots, version, backends) = (roots, version, backends)
-        facts.host = await probe(.host, limits.reading) { HostProbe(roots).facts() }
-        facts.build = await probe(.build, limits.reading) {
-            BuildProbe(version: version, backends: backends, roots).facts()
-        }
-        facts.driver = await probe(.driver, limits.reading) { DriverProbe(roots).facts() }
-        let library = LibraryProbe("libcuda.so.1", setting: environment["FACET_CUDA_DRIVER"])
-        facts.driver?.library = await probe(.library, limits.reading) { library.facts() }
-        if let gpuProbe {
-            facts.gpu = await probe(.cards, limits.reading) { try gpuProbe.facts() } ?? nil
-            if (facts.gpu?.cards?.count ?? 0) > 1, facts.gpu?.startProblem == nil {
-                facts.gpu?.peers = await probe(.peers, limits.computing) { try gpuProbe.peers() }
-            }
-        }
-        if let modelFolder {
-            let model = ModelProbe(folder: modelFolder, roots)
-            facts.model = await probe(.model, limits.reading) { model.facts() }
-            // A folder that hung once is not asked again.
-            if facts.model != nil, !CardList(facts).isEmpty {
-                let known = facts
-                let plan = await probe(.plan, limits.computing) {
-                    try model.configuration().flatMap { try PlanProbe($0, known).plan() }
-                }
-                facts.model?.cardPlan = plan ?? nil
-            }
-        }
-        var selfTest = SelfTestFacts()
-        let devices = devices
-        selfTest.operations = await probe(.operations, limits.computing) {
-            try devices.flatMap { SelfTest(try $0.make(), label: $0.label).run() }
-        }
-        if let pictureModel, let device = devices.first {
-            selfTest.picture = await probe(.picture, limits.computing) {
-                PictureTest(pictureModel, on: device.make).run()
-            }
-        }
-        facts.selfTest = selfTest
-        facts.probes = run.outcomes
-        return facts
+    public func facts(_ progress: @escaping (String) -> Void = { _ in }) async -> Facts {
+        var examination = Examination(self, progress)
+        await examination.examineSystem()
+        await examination.examineCards()
+        await examination.examineModel()
+        await examination.computeOnDevices()
+        await examination.computeOnCards()
+        await examination.computeOnPairs()
+        return examination.result
     }
 }

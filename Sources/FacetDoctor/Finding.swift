@@ -12,6 +12,7 @@ public enum CheckGroup: String, Sendable, Hashable, CaseIterable, Codable {
     case health
     case link
     case peer
+    case collective
 }
 
 /// One row of the report.

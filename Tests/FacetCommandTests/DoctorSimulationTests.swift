@@ -52,7 +52,7 @@ import Testing
         }
 
         private static func isOfCards(_ name: String) -> Bool {
-            ["driver", "visibility", "card", "precision", "MIG", "health", "link", "peer"].contains {
+            ["driver", "visibility", "card", "precision", "MIG", "health", "link", "peer", "collective"].contains {
                 name.hasPrefix($0 + "/")
             }
         }
@@ -106,6 +106,11 @@ import Testing
         #expect(report.peers.count == 1 && report.peers.first?.subject == "0→1, 1→0")
         let peer = report.peers.first?.row["found"] as? String ?? ""
         #expect(peer.hasPrefix("none (not supported): copies go through the host's memory, "))
+        for name in ["self-test/operations/card 0", "self-test/picture/card 1", "collective/sum of two cards/0+1"] {
+            #expect(report.verdict(name) == "ok", "\(name)")
+        }
+        #expect(report.found("collective/sum of two cards/0+1").contains("through host memory (the driver offers no"))
+        #expect(report.found("precision/attention/card 0") == "fused for heads of 112 and 128")
         #expect(report.run.errorOutput.contains("nothing here runs on a GPU"))
     }
 
@@ -116,6 +121,7 @@ import Testing
         #expect(report.found("link/NVLink/card 0") == "4 links up")
         #expect((report.peers.first?.row["found"] as? String)?.hasPrefix("NVLink, copies checked, ") == true)
         #expect(report.found("health/memory errors/card 1") == "not counted (ECC is off)")
+        #expect(report.found("collective/sum of two cards/0+1").hasSuffix("direct"))
         #expect(report.verdict("precision/fp8/card 0") == "note")
     }
 
@@ -147,6 +153,7 @@ import Testing
         #expect(report.troubles == [])
         #expect(report.found("MIG/instances/card 0") == "1 instance of 16.00 GiB")
         #expect(report.found("visibility/CUDA_VISIBLE_DEVICES") == "not set: 1 card visible")
+        #expect(report.verdict("self-test/operations/card 0, instance 7:0") == "ok")
         let named = try Report(file: "mig-1g.18gb", visible: "MIG-11111111")
         #expect(named.troubles == [] && named.verdict("visibility/numbers/cuda:0") == "ok")
     }

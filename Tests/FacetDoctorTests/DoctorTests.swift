@@ -14,6 +14,13 @@ private struct FakeGPUProbe: GPUProbe {
 
     func facts() throws -> GPUFacts? { try cards() }
     func peers() throws -> [PeerFacts] { try pairs() }
+
+    /// What the cards compute on; none is started without it.
+    var starting: @Sendable ([String]) throws -> ReadyCards = { _ in throw CardUnavailable("no card here") }
+    var linkNow: LinkFacts?
+
+    func start(_ uuids: [String]) throws -> ReadyCards { try starting(uuids) }
+    func link(_ uuid: String) throws -> LinkFacts? { linkNow }
 }
 
 private struct Broken: Error, CustomStringConvertible {
@@ -39,8 +46,11 @@ struct DoctorTests {
         doctor.environment = ["CUDA_VISIBLE_DEVICES": "1"]
         let names = Mutex<[String]>([])
         let facts = await doctor.facts { name in names.withLock { $0.append(name) } }
-        #expect(facts.probes.map(\.name) == ["host", "build", "driver", "library", "cards", "peers", "operations"])
-        #expect(names.withLock { $0 } == facts.probes.map(\.name))
+        #expect(
+            facts.probes.map(\.name) == [
+                "host", "build", "driver", "library", "cards", "peers", "operations", "operations", "operations",
+            ])
+        #expect(names.withLock { $0 }.suffix(3) == ["operations", "operations, card 0", "operations, card 1"])
         #expect(facts.probes.allSatisfy { $0.outcome == .finished })
         #expect(facts.host?.totalBytes == 1 << 30 && facts.build?.version == "1.2.3")
         #expect(facts.gpu?.cards?.count == 2 && facts.gpu?.peers == [PeerFacts(from: 0, to: 1)])

@@ -30,6 +30,16 @@ public enum EngineKernels {
         }
     }
 
+    /// Sizes of attention heads whose scores never leave a card's registers, in the 16-bit type that it computes in.
+    public static func fusedHeadSizes(for capability: ComputeCapability) -> [Int] {
+        let type = capability.hasBFloat16 ? "bf16" : "f16"
+        let prefixes = ["bidirectional_attention_\(type)_d", "paged_attention_\(type)_d"]
+        let sizes = entries(for: capability).flatMap { entry in
+            prefixes.compactMap { entry.name.hasPrefix($0) ? Int(entry.name.dropFirst($0.count)) : nil }
+        }
+        return Set(sizes).sorted()
+    }
+
     private static func entry(_ kernel: UnsafePointer<ck_kernel>) -> KernelEntry {
         let sizes = (0..<ck_parameter_count(kernel)).map { Int(ck_parameter_size(kernel, $0)) }
         return KernelEntry(

@@ -21,6 +21,7 @@ public struct Check: Sendable {
     /// Every check, in the order of the report.
     public static let all: [Check] =
         host + build + model + selfTest + driver + visibility + card + precision + mig + health + link + peer
+        + collective
 
     /// All rows for a machine, probes that did not finish first.
     public static func findings(_ facts: Facts) -> [Finding] {
@@ -31,15 +32,16 @@ public struct Check: Sendable {
     private static func finding(_ probe: ProbeFacts) -> Finding? {
         let group = ProbeName(rawValue: probe.name)?.group ?? .host
         let needed = "an answer"
+        let subject = probe.subject.map { "\(probe.name), \($0)" } ?? probe.name
         switch probe.outcome {
         case .finished: return nil
         case .failed:
             return .fail(
-                group, "probe", of: probe.name, probe.reason ?? "failed", needed: needed,
+                group, "probe", of: subject, probe.reason ?? "failed", needed: needed,
                 remedy: "what it would have found is missing below; report this with --bundle")
         case .timedOut:
             return .fail(
-                group, "probe", of: probe.name, "no answer after \(FactText.number(probe.seconds)) s", needed: needed,
+                group, "probe", of: subject, "no answer after \(FactText.number(probe.seconds)) s", needed: needed,
                 remedy: ProbeName(rawValue: probe.name)?.remedyAgainstHanging ?? "try again")
         }
     }
@@ -74,6 +76,7 @@ enum ProbeName: String, CaseIterable {
     case library
     case cards
     case peers
+    case sums
     case plan
 
     /// The group in which a report mentions it.
@@ -86,6 +89,7 @@ enum ProbeName: String, CaseIterable {
         case .driver, .library: .driver
         case .cards: .card
         case .peers: .peer
+        case .sums: .collective
         }
     }
 
@@ -94,7 +98,7 @@ enum ProbeName: String, CaseIterable {
         switch self {
         case .model: "the folder's disk or server does not answer; check its mount"
         case .driver, .library, .cards: "the driver hangs; restart the machine, and look for Xid lines in dmesg"
-        case .peers: "copies among the cards hang; switch off the IOMMU or ACS in the BIOS, or use one card"
+        case .peers, .sums: "copies among the cards hang; switch off the IOMMU or ACS in the BIOS, or use one card"
         case .operations, .picture: "the machine is very busy or much too slow; try again when it is idle"
         case .host, .build, .plan: "the machine is very busy; try again when it is idle"
         }

@@ -12,6 +12,11 @@ enum FactText {
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(Double(tenths) / 10)"
     }
 
+    /// A small time: `85.5 µs`, `1.2 ms`.
+    static func time(_ seconds: Double) -> String {
+        seconds < 1e-3 ? "\(number(seconds * 1e6)) µs" : "\(number(seconds * 1e3)) ms"
+    }
+
     /// A compute capability: `8.9`.
     static func capability(_ value: Int) -> String { "\(value / 10).\(value % 10)" }
 

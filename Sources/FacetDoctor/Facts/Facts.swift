@@ -35,6 +35,8 @@ public struct ProbeFacts: Sendable, Hashable, Codable {
 
     /// Which probe.
     public var name: String
+    /// Which of several devices it was about.
+    public var subject: String?
     /// How it ended.
     public var outcome: Outcome
     /// How long it took; its limit when it did not end.
@@ -43,8 +45,9 @@ public struct ProbeFacts: Sendable, Hashable, Codable {
     public var reason: String?
 
     /// Says how a probe ended.
-    public init(name: String, outcome: Outcome, seconds: Double, reason: String? = nil) {
+    public init(name: String, of subject: String? = nil, outcome: Outcome, seconds: Double, reason: String? = nil) {
         self.name = name
+        self.subject = subject
         self.outcome = outcome
         self.seconds = seconds
         self.reason = reason

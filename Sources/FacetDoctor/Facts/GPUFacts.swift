@@ -16,6 +16,8 @@ public struct GPUFacts: Sendable, Hashable, Codable {
     public var visibleCards: [String]?
     /// Connections among cards.
     public var peers: [PeerFacts]?
+    /// What sums of two cards gave, each with the next one that CUDA shows.
+    public var sums: [SumFacts]?
     /// Whether the driver is a simulation.
     public var isSimulated: Bool?
 

@@ -25,6 +25,8 @@ public struct SelfTestFacts: Sendable, Hashable, Codable {
 
     /// A picture through a whole model.
     public struct Picture: Sendable, Hashable, Codable {
+        /// On which device.
+        public var device: String
         /// What was asked.
         public var question: String
         /// The word that the answer must hold.
@@ -35,7 +37,8 @@ public struct SelfTestFacts: Sendable, Hashable, Codable {
         public var problem: String?
 
         /// States an answer.
-        public init(question: String, expected: String, answer: String?, problem: String? = nil) {
+        public init(device: String, question: String, expected: String, answer: String?, problem: String? = nil) {
+            self.device = device
             self.question = question
             self.expected = expected
             self.answer = answer
@@ -43,10 +46,26 @@ public struct SelfTestFacts: Sendable, Hashable, Codable {
         }
     }
 
+    /// A device that others use, so that nothing was computed on it.
+    public struct Untested: Sendable, Hashable, Codable {
+        /// Which one.
+        public var device: String
+        /// What stands in the way.
+        public var reason: String
+
+        /// Names a device.
+        public init(device: String, reason: String) {
+            self.device = device
+            self.reason = reason
+        }
+    }
+
     /// Products and attention.
     public var operations: [Operation]?
-    /// The embedded model about a synthetic picture.
-    public var picture: Picture?
+    /// The embedded model about a synthetic picture, on each device.
+    public var pictures: [Picture]?
+    /// Devices that could not be tested although nothing is wrong with them.
+    public var untested: [Untested]?
 
     /// Nothing known yet.
     public init() {}

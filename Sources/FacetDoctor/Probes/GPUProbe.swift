@@ -1,3 +1,31 @@
+public import FacetTensor
+
+/// Cards that were started to compute something small.
+public struct ReadyCards {
+    /// One for each card, in the order in which they were asked for.
+    public var backends: [any Backend]
+    /// The 16-bit type that the first computes in.
+    public var dtype: DType
+    /// How bytes get from the first to the second, and why so; nil for one card.
+    public var transport: String?
+
+    /// Names them.
+    public init(_ backends: [any Backend], dtype: DType, transport: String? = nil) {
+        self.backends = backends
+        self.dtype = dtype
+        self.transport = transport
+    }
+}
+
+/// A card that is in order and cannot be used now.
+public struct CardUnavailable: Error, Sendable, CustomStringConvertible {
+    /// What stands in the way.
+    public let description: String
+
+    /// Says why.
+    public init(_ reason: String) { description = reason }
+}
+
 /// Asks the driver's libraries about the cards; whoever can compute on cards supplies one.
 ///
 /// Where facts come from, when it is not their name that tells:
@@ -31,4 +59,15 @@ public protocol GPUProbe: Sendable {
     /// Called only when `facts` found more than one card, likewise on a thread of its own.
     /// - Throws: when no pair can be tried.
     func peers() throws -> [PeerFacts]
+
+    /// Starts cards that CUDA shows, so that small things can be computed on them; likewise on a thread of its own.
+    ///
+    /// - Parameter uuids: of cards or of instances, as in `GPUFacts.visibleCards`.
+    /// - Throws: `CardUnavailable` for cards that others use; anything else is a failure of the card.
+    func start(_ uuids: [String]) throws -> ReadyCards
+
+    /// A card's connection to the host as it is at this moment.
+    ///
+    /// - Returns: nil where NVML does not tell.
+    func link(_ uuid: String) throws -> LinkFacts?
 }

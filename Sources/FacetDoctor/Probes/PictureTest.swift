@@ -11,27 +11,41 @@ public struct PictureTest: Sendable {
     public static let expected = "red circle"
 
     private let files: ModelFiles
+    private let device: String
+    private let dtype: DType?
     private let makeBackend: @Sendable () throws -> any Backend
 
     /// Names the model, which must know colored shapes, and the device.
-    public init(_ files: ModelFiles, on makeBackend: @escaping @Sendable () throws -> any Backend) {
+    ///
+    /// - Parameters:
+    ///   - label: the device in the report, such as `cpu avx2`.
+    ///   - dtype: what it computes in; nil for the type of the model's weights.
+    public init(
+        _ files: ModelFiles, on makeBackend: @escaping @Sendable () throws -> any Backend, label: String,
+        dtype: DType? = nil
+    ) {
         self.files = files
+        self.dtype = dtype
         self.makeBackend = makeBackend
+        device = label
     }
 
     /// The model's answer; blocks, so only for a thread that may.
     public func run() -> SelfTestFacts.Picture {
         do {
             let answer = try Blocking.value { () async throws -> String in try await self.answer() }
-            return SelfTestFacts.Picture(question: Self.question, expected: Self.expected, answer: answer)
+            return SelfTestFacts.Picture(
+                device: device, question: Self.question, expected: Self.expected, answer: answer)
         } catch {
             return SelfTestFacts.Picture(
-                question: Self.question, expected: Self.expected, answer: nil, problem: "\(error)")
+                device: device, question: Self.question, expected: Self.expected, answer: nil, problem: "\(error)")
         }
     }
 
     private func answer() async throws -> String {
-        let model = try ModelLoader(files).load(onto: [try makeBackend()], placement: nil)
+        var options = EngineOptions()
+        options.dtype = dtype
+        let model = try ModelLoader(files, options: options).load(onto: [try makeBackend()], placement: nil)
         let picture = ImageSource.bytes(DrawnPicture.redCircle(), name: "the drawn picture")
         let prompt = try model.prompts.prompt(
             for: [ChatMessage(role: .user, content: Self.question, hasImage: true)], images: [picture],

@@ -14,13 +14,13 @@ struct ProbeRun {
     ///
     /// - Returns: what it found; nil when it failed or took longer than the limit.
     mutating func callAsFunction<Value: Sendable>(
-        _ name: String, limit: Duration, _ body: @escaping @Sendable () throws -> Value
+        _ name: String, of subject: String? = nil, limit: Duration, _ body: @escaping @Sendable () throws -> Value
     ) async -> Value? {
         let clock = ContinuousClock()
         let start = clock.now
         let result = await Self.result(limit, body)
         let elapsed = result == nil ? limit : clock.now - start
-        var facts = ProbeFacts(name: name, outcome: .finished, seconds: elapsed / .seconds(1))
+        var facts = ProbeFacts(name: name, of: subject, outcome: .finished, seconds: elapsed / .seconds(1))
         switch result {
         case .success: break
         case .failure(let error): (facts.outcome, facts.reason) = (.failed, "\(error)")

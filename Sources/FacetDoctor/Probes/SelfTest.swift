@@ -13,18 +13,22 @@ public import FacetTensor
 public struct SelfTest {
     private let backend: any Backend
     private let label: String
+    private let dtypes: [DType]
 
     /// Names the device.
     ///
-    /// - Parameter label: the device in the report, such as `cpu avx2`.
-    public init(_ backend: any Backend, label: String) {
+    /// - Parameters:
+    ///   - label: the device in the report, such as `cpu avx2`.
+    ///   - dtype: the 16-bit type that it computes in.
+    public init(_ backend: any Backend, label: String, dtype: DType = .bfloat16) {
         self.backend = backend
         self.label = label
+        dtypes = [.float32, dtype]
     }
 
     /// Every operation in both types of activations.
     public func run() -> [SelfTestFacts.Operation] {
-        [DType.float32, .bfloat16].flatMap { dtype in
+        dtypes.flatMap { dtype in
             [
                 // One row takes another path than many; neither size is a multiple of a tile.
                 operation("product of 1 row", dtype) { try product(rows: 1, inputs: 1025, outputs: 67, dtype) },
@@ -39,8 +43,9 @@ public struct SelfTest {
         _ name: String, _ dtype: DType, _ body: () throws -> Double
     ) -> SelfTestFacts.Operation {
         let name = "\(name), \(dtype.rawValue)"
-        // A bfloat16 has 8 bits: half a unit of rounding a result, and as much again for rounded probabilities.
-        let tolerance = dtype == .bfloat16 ? 0x1p-8 : 1e-5
+        // A bfloat16 has 8 bits, a float16 11: half a unit of rounding a result, and as much again for rounded
+        // probabilities.
+        let tolerance = dtype == .bfloat16 ? 0x1p-8 : dtype == .float16 ? 0x1p-11 : 1e-5
         do {
             let error = try body()
             return SelfTestFacts.Operation(
@@ -145,6 +150,7 @@ private struct TestNumbers {
     /// The numbers on a device; in host memory for none.
     func tensor(_ shape: Shape, on backend: (any Backend)?) throws -> Tensor {
         let bytes = values.flatMap { value -> [UInt8] in
+            if dtype == .float16 { return withUnsafeBytes(of: Float16(value).bitPattern.littleEndian) { Array($0) } }
             let bits = Float(value).bitPattern
             return withUnsafeBytes(of: bits.littleEndian) { Array(dtype == .bfloat16 ? $0[2...] : $0[...]) }
         }
@@ -165,6 +171,9 @@ private struct TestNumbers {
         try bytes.withUnsafeMutableBytes { raw in try backend.download(tensor, into: raw) }
         return bytes.withUnsafeBytes { raw in
             (0..<tensor.shape.elementCount).map { index in
+                if tensor.dtype == .float16 {
+                    return Double(Float16(bitPattern: raw.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
+                }
                 if tensor.dtype == .bfloat16 {
                     let high = UInt32(raw.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
                     return Double(Float(bitPattern: high << 16))

@@ -61,16 +61,21 @@ extension DoctorReport {
     }
 
     private static func label(_ finding: Finding, _ subjects: [String]) -> String {
-        guard let first = subjects.first else { return finding.check }
-        let numbers = subjects.compactMap { subject in
-            subject.hasPrefix("card ") ? Int(subject.dropFirst("card ".count)) : nil
-        }
-        guard subjects.count > 1 else { return "\(finding.check), \(first)" }
-        guard numbers.count == subjects.count else { return "\(finding.check), \(subjects.joined(separator: ", "))" }
+        guard !subjects.isEmpty else { return finding.check }
+        let numbers = subjects.compactMap(cardNumber)
+        guard numbers.count > 1 else { return "\(finding.check), \(subjects.joined(separator: ", "))" }
         let isRange = numbers == Array(numbers[0]...max(numbers[0], numbers[numbers.count - 1]))
-        let list = numbers.map(String.init).joined(separator: ", ")
-        return "\(finding.check), cards "
-            + (isRange && numbers.count > 2 ? "\(numbers[0])–\(numbers[numbers.count - 1])" : list)
+        let cards =
+            isRange && numbers.count > 2
+            ? "cards \(numbers[0])–\(numbers[numbers.count - 1])"
+            : "cards \(numbers.map(String.init).joined(separator: ", "))"
+        let others = subjects.filter { cardNumber($0) == nil }
+        return ([finding.check] + others + [cards]).joined(separator: ", ")
+    }
+
+    /// 3 for `card 3`.
+    private static func cardNumber(_ subject: String) -> Int? {
+        subject.hasPrefix("card ") ? Int(subject.dropFirst("card ".count)) : nil
     }
 
     /// The verdict in four cells.

@@ -1,5 +1,6 @@
 import FacetCUDA
 import FacetDoctor
+import FacetTensor
 
 /// Asks the driver's libraries about the cards, for `facet doctor`.
 struct CUDAProbe: GPUProbe {
@@ -34,6 +35,36 @@ struct CUDAProbe: GPUProbe {
         }
     }
 
+    func start(_ uuids: [String]) throws -> ReadyCards {
+        do {
+            return try started(uuids)
+        } catch let error as CUDAError {
+            if let unavailable = CardUnavailable(error) { throw unavailable }
+            throw error
+        }
+    }
+
+    private func started(_ uuids: [String]) throws -> ReadyCards {
+        let visible = try CUDADriver(search).devices().map(\.uuid.description)
+        let machine = try CUDAMachine(search, cards: uuids.compactMap { visible.firstIndex(of: $0) })
+        guard machine.contexts.count == uuids.count else {
+            throw CUDAError.noDevice(visibleDevices: visible.joined(separator: ","))
+        }
+        let dtype: DType = machine.contexts[0].info.capability.hasBFloat16 ? .bfloat16 : .float16
+        let budgets = uuids.map { _ in Self.testByteCount }
+        let devices = try machine.start(
+            budgets: budgets, KernelFolders.store(search, machine.driver), CUDAMachine.Options(dtype: dtype))
+        let route = uuids.count > 1 ? devices.routes[0][1] : nil
+        return ReadyCards(devices.backends, dtype: dtype, transport: route.map { "\($0)" })
+    }
+
+    func link(_ uuid: String) throws -> LinkFacts? {
+        try openNVML()?.cards().first { $0.uuid == uuid }.flatMap { CardFacts($0).link }
+    }
+
+    /// Memory of a card that the tests take: the demo model, and the numbers of a sum.
+    private static let testByteCount = 256 << 20
+
     /// Whether a library of the toolkit opens, and its version where it tells it.
     private func libraryFacts(_ library: NVIDIALibrary, _ cudaMajor: Int?) -> LibraryFacts {
         do {
@@ -54,6 +85,19 @@ struct CUDAProbe: GPUProbe {
             return try NVML(search)
         } catch CUDAError.libraryMissing where search.explicitPath(.nvml) == nil {
             return nil
+        }
+    }
+}
+
+extension CardUnavailable {
+    /// What is no fault of the card; nil for everything else.
+    fileprivate init?(_ error: CUDAError) {
+        switch error {
+        case .outOfMemory(_, _, let needed, let free):
+            self.init("\(needed >> 20) MiB are needed, \(free >> 20) MiB are free")
+        case .callFailed(_, _, let result, let reason) where result == "CUDA_ERROR_DEVICE_UNAVAILABLE":
+            self.init(reason)
+        default: return nil
         }
     }
 }

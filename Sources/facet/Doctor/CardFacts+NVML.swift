@@ -9,6 +9,7 @@ extension CardFacts {
         uuid = card.uuid
         address = card.pciID
         capability = card.capability.map { $0.major * 10 + $0.minor }
+        fusedHeadSizes = card.capability.map(EngineKernels.fusedHeadSizes)
         totalBytes = card.memoryByteCount
         freeBytes = card.freeMemoryByteCount
         processes = Self.processes(card)

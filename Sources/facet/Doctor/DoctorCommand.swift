@@ -33,7 +33,8 @@ struct DoctorCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("time-limit"),
         help: ArgumentHelp(
-            "Seconds that each probe may take; 30 to read and 180 to compute without it.", valueName: "s"))
+            "Seconds that each probe may take; 30 to read, 180 to compute and 600 to start cards without it.",
+            valueName: "s"))
     var timeLimit: Double?
 
     func run() async throws {
@@ -76,7 +77,8 @@ struct DoctorCommand: AsyncParsableCommand {
                 throw CommandError.invalidOption(
                     name: "--time-limit", expected: "more than 0 and at most 86400 seconds", got: "\(timeLimit)")
             }
-            doctor.limits = Doctor.Limits(reading: .seconds(timeLimit), computing: .seconds(timeLimit))
+            let limit = Duration.seconds(timeLimit)
+            doctor.limits = Doctor.Limits(reading: limit, computing: limit, starting: limit)
         }
         let progress = ProgressLine()
         defer { progress.clear() }
