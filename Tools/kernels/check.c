@@ -196,10 +196,10 @@ static void check_packed(cc_engine *e, int isa, int type, int format, ptrdiff_t 
                 want[r * outputs + o] += get(x, type, r * inputs + i) * weights[o * inputs + i];
     cc_linear_packed(e, x, type, rows, matrix, NULL, 0, CC_STORE, y, type);
     // Tolerances are those of 517 terms; errors grow with the root. Rows that meet int8 and int4 as bytes are rounded to
-    // 127 steps of a magnitude of about 1: four standard deviations.
+    // 127 steps of a magnitude of about 1: five standard deviations.
     double growth = sqrt((double)inputs / 517), longer = 2e-5 * (growth - 1);
     int rounds = type == CC_BF16 && format >= CC_PACKED_INT8 && isa != CC_ISA_PORTABLE;
-    compare(format_names[format], isa, type, want, y, rows * outputs, rounds ? 0.12 * growth : longer);
+    compare(format_names[format], isa, type, want, y, rows * outputs, rounds ? 0.15 * growth : longer);
     // Products of bfloat16 are exact in float32, and sums are rounded at each step at most once, though some instructions
     // round to odd, which may lose a whole unit in the last place: still the tolerance of float32.
     float *sums = calloc((size_t)(rows * outputs), sizeof *sums);
@@ -289,6 +289,8 @@ int main(void) {
                             check_packed(e, isa, type, format, group, rows[i], 517, 75);
                             if (rows[i] == 17) // and more than one block of the depth
                                 check_packed(e, isa, type, format, group, rows[i], 2100, 75);
+                            for (ptrdiff_t height = 2; i == 0 && height <= 14; height++) // of tiles
+                                check_packed(e, isa, type, format, group, height, 197, 43);
                         }
                 check_pages(e, isa, type, type, 300 + rows[i], rows[i], 6, 2, 24);
                 check_pages(e, isa, type, CC_I8, 300 + rows[i], rows[i], 6, 2, 24);
