@@ -34,8 +34,13 @@ DEFINE __m512i mm512_add_epi32(__m512i a, __m512i b) { return (__m512i)((u32x16)
 DEFINE __m512 mm512_mul_ps(__m512 a, __m512 b) { return (__m512)((f32x16)a * (f32x16)b); }
 
 // Shifts by the whole width or more give zeros.
-DEFINE __m512i mm512_slli_epi16(__m512i a, unsigned n) { return n > 15 ? (__m512i){} : (__m512i)((u16x32)a << (uint16_t)n); }
-DEFINE __m512i mm512_srli_epi16(__m512i a, unsigned n) { return n > 15 ? (__m512i){} : (__m512i)((u16x32)a >> (uint16_t)n); }
+DEFINE __m512i mm512_slli_epi16(__m512i a, unsigned n) {
+    return n > 15 ? (__m512i){} : (__m512i)((u16x32)a << (uint16_t)n);
+}
+DEFINE __m512i mm512_srli_epi16(__m512i a, unsigned n) {
+    return n > 15 ? (__m512i){} : (__m512i)((u16x32)a >> (uint16_t)n);
+}
+
 DEFINE __m512i mm512_slli_epi32(__m512i a, unsigned n) { return n > 31 ? (__m512i){} : (__m512i)((u32x16)a << n); }
 
 DEFINE __m512i mm512_max_epu32(__m512i a, __m512i b) {
