@@ -197,7 +197,9 @@ struct CheckTests {
         var facts = Facts()
         facts.selfTest = SelfTestFacts()
         for (answer, expected) in [("A red circle.", Verdict.ok), ("a blue square", .fail), (nil, .fail)] {
-            facts.selfTest?.picture = SelfTestFacts.Picture(question: "?", expected: "red circle", answer: answer)
+            facts.selfTest?.pictures = [
+                SelfTestFacts.Picture(device: "cpu", question: "?", expected: "red circle", answer: answer)
+            ]
             #expect(verdict("picture", facts) == expected)
         }
     }
