@@ -11,7 +11,7 @@ shift "$(($# < 2 ? 1 : 2))"
 suites=${*:-$(sed -n 's/.*struct \([A-Za-z0-9]*Tests\)\b.*/\1/p' Tests/"$target"/*.swift | sort -u)}
 work=.build-$kind
 mkdir -p "$work"
-export TSAN_OPTIONS="memory_limit_mb=5000" ASAN_OPTIONS="detect_leaks=0:quarantine_size_mb=64"
+export TSAN_OPTIONS="memory_limit_mb=11000" ASAN_OPTIONS="detect_leaks=0:quarantine_size_mb=64"
 options="-c release -j 2 --scratch-path $work --sanitize=$kind --disable-testable-imports --no-parallel"
 # Builds everything, and runs nothing.
 swift test $options --filter '^$' >"$work/build.log" 2>&1 || { tail -20 "$work/build.log"; exit 1; }
