@@ -23,6 +23,7 @@ enum {
     smallest_chunk = 84,
     rows_per_fill_task = 16,
     bytes_per_task = 1 << 18,
+    rows_ahead = 12, // whose results are asked for
 };
 
 typedef struct packed_product {
@@ -44,6 +45,7 @@ typedef struct packed_product {
     ptrdiff_t depth_blocks;
     ptrdiff_t chunk, chunks;     // rows of one task
     ptrdiff_t block, per_task;   // panels that meet the same rows; panels of one task
+    ptrdiff_t stretches;         // of panels, one a task
 } packed_product;
 
 static ptrdiff_t round_up(ptrdiff_t count, ptrdiff_t unit) { return cc_ceil_div(count, unit) * unit; }
@@ -140,6 +142,12 @@ static void finish_gated(const packed_product *p, const float *bias, ptrdiff_t p
     kernels->finish(sums, NULL, CC_STORE, y, p->y_type, columns.count);
 }
 
+// Asks for the memory of a row that will be written soon: the results of a product of many are in no cache.
+static void ask_for_results(const char *y, ptrdiff_t bytes) {
+    for (ptrdiff_t byte = 0; byte < bytes; byte += 64)
+        __builtin_prefetch(y + byte, 1, 3);
+}
+
 // Stores a block of sums.
 static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
                          float *sums) {
@@ -162,7 +170,10 @@ static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t cou
                 finish_gated(p, bias ? bias + panel * cc_packed_width : NULL, first + panel, row + i,
                              from + panel * cc_packed_width);
         } else {
-            char *y = p->y + ((row + i) * p->matrix.outputs + first * cc_packed_width) * cc_element_bytes(p->y_type);
+            ptrdiff_t size = cc_element_bytes(p->y_type), stride = p->matrix.outputs * size;
+            char *y = p->y + (row + i) * stride + first * cc_packed_width * size;
+            if (i + rows_ahead < rows)
+                ask_for_results(y + rows_ahead * stride, width * size);
             kernels->finish(from, bias, p->epilogue, y, p->y_type, width);
         }
     }
@@ -170,8 +181,9 @@ static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t cou
 
 static void multiply_task(void *context, ptrdiff_t task, int thread) {
     const packed_product *p = context;
-    ptrdiff_t first = task / p->chunks * p->per_task, end = cc_min(first + p->per_task, p->panels);
-    ptrdiff_t row = task % p->chunks * p->chunk, rows = cc_min(p->chunk, p->rows - row);
+    // All panels meet a chunk before the next chunk: it stays in the outer caches, and panels are read in order.
+    ptrdiff_t first = task % p->stretches * p->per_task, end = cc_min(first + p->per_task, p->panels);
+    ptrdiff_t row = task / p->stretches * p->chunk, rows = cc_min(p->chunk, p->rows - row);
     char *expanded = cc_scratch(p->engine, thread);
     float *sums = (float *)(expanded + expanded_bytes);
     for (ptrdiff_t panel = first; panel < end; panel += p->block) {
@@ -199,6 +211,7 @@ static void choose_tasks(packed_product *p) {
         p->chunk = cc_ceil_div(chunk, smallest_chunk) * smallest_chunk;
     }
     p->chunks = cc_ceil_div(p->rows, p->chunk);
+    p->stretches = cc_ceil_div(p->panels, p->per_task);
 }
 
 static const cc_packed_path *choose_path(const cc_packed_kernels *kernels, int x_type, int format) {
@@ -236,6 +249,6 @@ void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t ro
         p.y = (char *)y + row * y_width * cc_element_bytes(y_type);
         choose_tasks(&p);
         cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_of_fill_task(&p)), fill_task, &p);
-        cc_pool_run(engine->pool, cc_ceil_div(p.panels, p.per_task) * p.chunks, multiply_task, &p);
+        cc_pool_run(engine->pool, p.stretches * p.chunks, multiply_task, &p);
     }
 }

@@ -39,6 +39,8 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
     vf sum[tile_rows][2] = {};
     for (ptrdiff_t k = 0; k < words; k++) {
         vi right[2];
+        if (height == tile_rows)
+            ask_for_next_rows(rows, cc_row_words, height, k);
         if (fp8) {
             right[0] = widen_fp8_pairs(panel + k * 64);
             right[1] = widen_fp8_pairs(panel + k * 64 + 32);

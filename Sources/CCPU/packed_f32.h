@@ -174,7 +174,7 @@ INLINE void step_packed_f32(vf sum[packed_rows_f32][packed_tile_vectors], const 
 }
 
 // Asks for what the next tile will read: its rows come from further away than the panel does.
-INLINE void ask_for_next_rows(const float *rows) {
+INLINE void ask_for_next_tile(const float *rows) {
     const float *next = rows + packed_rows_f32 * cc_row_words;
 #pragma clang loop unroll(full)
     for (int word = 0; word < packed_turn_f32 * packed_rows_f32; word += 16)
@@ -188,7 +188,7 @@ INLINE void tile_packed_f32(const float *rows, int height, const float *panel, p
     ptrdiff_t k = 0;
     for (; k + packed_turn_f32 <= words; k += packed_turn_f32) {
         if (packed_turn_f32 > 1)
-            ask_for_next_rows(rows + k * packed_rows_f32);
+            ask_for_next_tile(rows + k * packed_rows_f32);
 #pragma clang loop unroll(full)
         for (ptrdiff_t i = k; i < k + packed_turn_f32; i++)
             step_packed_f32(sum, rows + i * packed_rows_f32, height, panel + i * packed_tile_width);

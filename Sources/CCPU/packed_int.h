@@ -58,6 +58,8 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
         sum[r][0] = sum[r][1] = _mm512_set1_epi32(rows[r * cc_quantized_row_words + corrections_place + group]);
     for (ptrdiff_t k = 0; k < words; k++) {
         __m512i right[2];
+        if (height == tile_rows)
+            ask_for_next_rows(rows, cc_quantized_row_words, height, first + k);
         if (int4) {
             __m512i both = _mm512_loadu_si512(codes + k * 64), low = _mm512_set1_epi8(15);
             right[0] = _mm512_and_si512(both, low);

@@ -92,6 +92,10 @@ static void layer_norm(float *x, const float *weight, const float *bias, ptrdiff
 // MARK: End of a product
 
 INLINE vf finished(vf sum, int epilogue, const void *y, int type, ptrdiff_t i, ptrdiff_t left) {
+#if CC_VECTOR_BYTES == 64
+    if (epilogue == CC_GELU && type == CC_BF16)
+        return gelu_bf16(sum);
+#endif
     if (epilogue == CC_GELU)
         return gelu_of(sum);
     if (epilogue == CC_ADD)

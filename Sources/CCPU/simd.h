@@ -193,3 +193,40 @@ INLINE vf silu_of(vf x) {
     vf y = x / (splat(1.0f) + exponential(-x));
     return choose(x < splat(-104.0f), splat(-0.0f), y);
 }
+
+// MARK: Functions whose results become bfloat16
+
+#if CC_VECTOR_BYTES == 64
+// 2^x to a relative 2.6e-6, far below the rounding to bfloat16: floor, fraction, degree 4. Below 2^-126 subnormal, then 0.
+INLINE vf power_of_two_bf16(vf x) {
+    vf r = (vf)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    vf p = splat(1.353416797e-2f);
+    p = p * r + splat(5.201146230e-2f);
+    p = p * r + splat(2.414427544e-1f);
+    p = p * r + splat(6.930038354e-1f);
+    p = p * r + splat(1.000002593f);
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)x);
+}
+
+// 1 / x to a relative 4e-9 before rounding, for normal x.
+INLINE vf reciprocal_bf16(vf x) {
+    vf guess = (vf)_mm512_rcp14_ps((__m512)x);
+    return guess * (splat(2.0f) - x * guess);
+}
+
+// As `gelu_of`, to a relative 5e-6 of the tail: R as a polynomial of degree 6 in 1 / (1 + 0.3 t), fitted for t in [0, 14]
+// with a relative error of 1.9e-6. Beyond 14 the tail is below the smallest bfloat16.
+INLINE vf gelu_bf16(vf x) {
+    vf t = at_most((vf)((vu)x & 0x7fffffffu), 14.0f);
+    vf u = reciprocal_bf16(t * splat(0.3f) + splat(1.0f));
+    vf p = splat(-8.459325517e-2f);
+    p = p * u + splat(2.405728858e-1f);
+    p = p * u + splat(-4.864456325e-2f);
+    p = p * u + splat(1.647645850e-1f);
+    p = p * u + splat(1.067044873e-1f);
+    p = p * u + splat(1.212747092e-1f);
+    p = p * u + splat(-7.978992821e-5f);
+    vf tail = power_of_two_bf16(t * t * splat(-0.72134752f)) * p;
+    return at_least(x, 0.0f) - t * tail;
+}
+#endif

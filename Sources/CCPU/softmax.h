@@ -21,17 +21,6 @@ INLINE vf power_of_two(vf x) {
 }
 
 #ifdef CC_HAS_BF16_DOT
-// The same to a relative 2.6e-6, far below the rounding to bfloat16: floor, fraction, degree 4.
-INLINE vf power_of_two_bf16(vf x) {
-    vf r = (vf)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vf p = splat(1.353416797e-2f);
-    p = p * r + splat(5.201146230e-2f);
-    p = p * r + splat(2.414427544e-1f);
-    p = p * r + splat(6.930038354e-1f);
-    p = p * r + splat(1.000002593f);
-    return (vf)_mm512_scalef_ps((__m512)p, (__m512)x);
-}
-
 // Words of bfloat16 pairs: lane i of `first` beside lane i of `second`.
 INLINE void store_pairs(void *words, vf first, vf second) {
     static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,

@@ -45,6 +45,22 @@ struct ElementwiseTests {
         }
     }
 
+    @Test("a GELU that becomes bfloat16 is the nearest one, or one of two as near", arguments: BackendUnderTest.all)
+    func roundedGELU(_ path: BackendUnderTest) throws {
+        let backend = try path.make()
+        let numbers = (0..<4001).map { Float($0 - 2000) / 150 } + [-1e30, -.infinity, 1e30, .infinity]
+        let x = try backend.tensor(numbers, [numbers.count, 1], .bfloat16)
+        let one = try backend.bind(weight: backend.tensor([1], [1, 1], .bfloat16), bias: nil)
+        let y = try backend.allocate([numbers.count, 1], .bfloat16, label: "y")
+        try backend.linear(x, one, epilogue: .gelu, into: y)
+        for (x, got) in try zip(backend.values(x), backend.values(y)) {
+            // The limits of x Φ(x) are x and zero.
+            let expected = x > 40 ? x : x < -40 ? 0 : Reference.gelu(x)
+            let allowed = expected.isFinite ? abs(expected) * (0x1p-8 + 5e-5) + 1e-37 : 0
+            #expect(got == expected || abs(got - expected) <= allowed, "GELU(\(x))")
+        }
+    }
+
     @Test("SiLU and GELU have the right limits", arguments: BackendUnderTest.all)
     func limits(_ path: BackendUnderTest) throws {
         let backend = try path.make()

@@ -230,6 +230,20 @@ DEFINE __m512 mm512_scalef_ps(__m512 x, __m512 n) {
     return (__m512)y;
 }
 
+// 1 / x with a relative error of at most 2^-14: here 14 bits behind the leading one are kept.
+DEFINE __m512 mm512_rcp14_ps(__m512 x) {
+    f32x16 y = 1 / (f32x16)x;
+    for (int i = 0; i < 16; i++) {
+        uint32_t bits;
+        float kept = y[i];
+        memcpy(&bits, &kept, 4);
+        bits &= 0xfffffe00u;
+        memcpy(&kept, &bits, 4);
+        y[i] = isnan(y[i]) ? y[i] : kept;
+    }
+    return (__m512)y;
+}
+
 // MARK: Dot of bytes
 
 // Each sum gains four products of unsigned bytes of `a` and signed bytes of `b`; it may wrap.
