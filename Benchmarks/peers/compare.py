@@ -30,9 +30,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 GROUPS = ("products", "float32", "rows", "decoder", "int8", "int4", "vision")
 STEP_LIMIT = 300
-# What ours is asked for. Every matrix has the bits that the peer's have: `--dtype int4` alone would leave the output
+# What ours is asked for. Every matrix has the bits that the peer's have: `--dtype int8` alone would leave the output
 # layer in bfloat16.
-PRECISIONS = {"decoder": "bfloat16", "int8": "int8", "int4": "decoder=int4,output=int4"}
+PRECISIONS = {"decoder": "bfloat16", "int8": "decoder=int8,output=int8", "int4": "decoder=int4,output=int4"}
 PEERS = {
     "pytorch": ("torch",), "transformers": ("torch", "transformers"), "llama.cpp": ("llama-cpp-python", "gguf", "numpy"),
 }
