@@ -10,28 +10,42 @@ static void fill_packed_row_bf16(void *row, const void *x, int type, ptrdiff_t c
     fill_row_bf16(row, x, type, count);
 }
 
-// 32 e4m3fn numbers as bfloat16, exactly, but a NaN as 480 (see widen_fp8). vdpbf16ps takes subnormal numbers for zero,
-// so those of e4m3fn are looked up.
-INLINE vi widen_fp8_pairs(const char *codes) {
-    static const uint16_t subnormal[32] = {0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40, 0x3c60};
-    __m512i code = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)codes));
-    __m512i magnitude = _mm512_and_si512(code, _mm512_set1_epi16(0x7f));
-    __m512i value = _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(120 << 7));
-    __mmask32 small = _mm512_cmplt_epi16_mask(magnitude, _mm512_set1_epi16(8));
-    value = _mm512_mask_permutexvar_epi16(value, small, magnitude, _mm512_loadu_si512(subnormal));
-    __m512i sign = _mm512_and_si512(_mm512_slli_epi16(code, 8), _mm512_set1_epi16((short)0x8000));
-    return (vi)_mm512_or_si512(value, sign);
+typedef uint8_t v_bytes __attribute__((vector_size(64)));
+
+INLINE v_bytes look_up(const uint8_t table[16], v_bytes index) {
+    __m512i tables = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
+    return (v_bytes)_mm512_shuffle_epi8(tables, (__m512i)index);
+}
+
+// The 64 e4m3fn numbers of a word as bfloat16, exactly, but a NaN as 480 (see widen_fp8), a byte at a time: sign and
+// exponent give the high one, the fraction the low one. vdpbf16ps takes subnormal numbers for zero, so those of e4m3fn,
+// which are normal as bfloat16, are looked up.
+INLINE void widen_fp8_word(vi pairs[2], const char *codes) {
+    static const uint8_t highs[16] = {0x3c, 0x3d, 0x3e, 0x3f, 0x40, 0x41, 0x42, 0x43,
+                                      0xbc, 0xbd, 0xbe, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3};
+    static const uint8_t subnormal_lows[16] = {0, 0, 0x80, 0xc0, 0, 0x20, 0x40, 0x60};
+    static const uint8_t subnormal_less[16] = {0x3c, 1, 1, 1}; // than the exponent of the others
+    // Bytes are joined within quarters of a vector: the halves of each quarter are the columns that are joined together.
+    __m512i order = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
+    v_bytes code = (v_bytes)_mm512_permutexvar_epi64(order, _mm512_loadu_si512(codes));
+    v_bytes small = (v_bytes)((code & 0x78) == 0), fraction = code & 7;
+    v_bytes high = look_up(highs, code >> 4) - (small & look_up(subnormal_less, fraction));
+    v_bytes low = (small & look_up(subnormal_lows, fraction)) | (~small & code << 4);
+    pairs[0] = (vi)_mm512_unpacklo_epi8((__m512i)low, (__m512i)high);
+    pairs[1] = (vi)_mm512_unpackhi_epi8((__m512i)low, (__m512i)high);
 }
 
 static void expand_bf16(void *words, cc_panel panel) {
     const char *from = panel.start + cc_packed_offset(CC_PACKED_FP8, 0, panel.first);
-    for (ptrdiff_t i = 0; i < panel.words * 2; i++) {
-        vi pairs = widen_fp8_pairs(from + i * 32);
-        memcpy((char *)words + i * 64, &pairs, 64);
+    for (ptrdiff_t i = 0; i < panel.words; i++) {
+        vi pairs[2];
+        widen_fp8_word(pairs, from + i * 64);
+        memcpy((char *)words + i * 128, pairs, 128);
     }
 }
 
-static int direct_bf16(int format, ptrdiff_t rows) { return format == CC_PACKED_BF16 || rows <= 2; }
+// A single tile uses each word once: writing it down first would not pay.
+static int direct_bf16(int format, ptrdiff_t rows) { return format == CC_PACKED_BF16 || rows <= tile_rows; }
 
 // `height` and `fp8` are constants at every call, so the sums live in registers.
 INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel, int fp8, ptrdiff_t words, float *sums,
@@ -42,8 +56,7 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
         if (height == tile_rows)
             ask_for_next_rows(rows, cc_row_words, height, k);
         if (fp8) {
-            right[0] = widen_fp8_pairs(panel + k * 64);
-            right[1] = widen_fp8_pairs(panel + k * 64 + 32);
+            widen_fp8_word(right, panel + k * 64);
         } else {
             ask_for_words(panel + k * 128, 128);
             right[0] = load_words(panel + k * 128);
@@ -75,10 +88,10 @@ static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, cc_panel
 #define TILE(n) tile_packed_bf16(left, n, right, 0, panel.words, out, stride, accumulate)
         if (panel.format == CC_PACKED_BF16)
             PACKED_HEIGHTS_3(height, TILE)
-        else if (height == 1)
-            tile_packed_bf16(left, 1, right, 1, panel.words, out, stride, accumulate);
-        else
-            tile_packed_bf16(left, 2, right, 1, panel.words, out, stride, accumulate);
+#undef TILE
+#define TILE(n) tile_packed_bf16(left, n, right, 1, panel.words, out, stride, accumulate)
+        if (panel.format == CC_PACKED_FP8)
+            PACKED_HEIGHTS_3(height, TILE)
 #undef TILE
     }
 }

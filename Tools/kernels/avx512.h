@@ -22,25 +22,21 @@ typedef uint8_t u8x64 __attribute__((vector_size(64)));
 
 DEFINE __m512i mm512_setzero_si512(void) { return (__m512i){}; }
 DEFINE __m512i mm512_set1_epi8(char x) { return (__m512i)((int8_t)x - (i8x64){}); }
+DEFINE __m512i mm512_set_epi64(int64_t h, int64_t g, int64_t f, int64_t e, int64_t d, int64_t c, int64_t b, int64_t a) {
+    return (__m512i){a, b, c, d, e, f, g, h};
+}
 DEFINE __m512i mm512_set1_epi16(short x) { return (__m512i)(x - (i16x32){}); }
 DEFINE __m512i mm512_set1_epi32(int x) { return (__m512i)(x - (i32x16){}); }
 DEFINE __m512 mm512_set1_ps(float x) { return (__m512)(x - (f32x16){}); }
 DEFINE __m512 mm512_castsi512_ps(__m512i a) { return (__m512)a; }
 
 DEFINE __m512i mm512_and_si512(__m512i a, __m512i b) { return a & b; }
-DEFINE __m512i mm512_or_si512(__m512i a, __m512i b) { return a | b; }
 DEFINE __m512i mm512_add_epi16(__m512i a, __m512i b) { return (__m512i)((u16x32)a + (u16x32)b); }
 DEFINE __m512i mm512_add_epi32(__m512i a, __m512i b) { return (__m512i)((u32x16)a + (u32x16)b); }
 DEFINE __m512 mm512_mul_ps(__m512 a, __m512 b) { return (__m512)((f32x16)a * (f32x16)b); }
 
-// Shifts by the whole width or more give zeros.
-DEFINE __m512i mm512_slli_epi16(__m512i a, unsigned n) {
-    return n > 15 ? (__m512i){} : (__m512i)((u16x32)a << (uint16_t)n);
-}
-DEFINE __m512i mm512_srli_epi16(__m512i a, unsigned n) {
-    return n > 15 ? (__m512i){} : (__m512i)((u16x32)a >> (uint16_t)n);
-}
-
+// Shifts by the whole width or more give zeros, or signs.
+DEFINE __m512i mm512_srai_epi32(__m512i a, unsigned n) { return (__m512i)((i32x16)a >> (int)(n > 31 ? 31 : n)); }
 DEFINE __m512i mm512_slli_epi32(__m512i a, unsigned n) { return n > 31 ? (__m512i){} : (__m512i)((u32x16)a << n); }
 
 DEFINE __m512i mm512_max_epu32(__m512i a, __m512i b) {
@@ -60,14 +56,6 @@ DEFINE int mm512_reduce_add_epi32(__m512i a) {
     for (int i = 0; i < 16; i++)
         sum += ((u32x16)a)[i];
     return (int)sum;
-}
-
-DEFINE __mmask32 mm512_cmplt_epi16_mask(__m512i a, __m512i b) {
-    i16x32 less = (i16x32)a < (i16x32)b;
-    __mmask32 mask = 0;
-    for (int i = 0; i < 32; i++)
-        mask |= (__mmask32)(less[i] != 0) << i;
-    return mask;
 }
 
 // MARK: Memory
@@ -123,19 +111,36 @@ DEFINE __m512i mm512_permutex2var_epi16(__m512i a, __m512i index, __m512i b) {
 
 DEFINE __m512i mm512_permutexvar_epi16(__m512i index, __m512i a) { return mm512_permutex2var_epi16(a, index, a); }
 
-DEFINE __m512i mm512_mask_permutexvar_epi16(__m512i otherwise, __mmask32 mask, __m512i index, __m512i a) {
-    u16x32 from = (u16x32)mm512_permutexvar_epi16(index, a), to = (u16x32)otherwise;
-    for (int i = 0; i < 32; i++)
-        to[i] = mask >> i & 1 ? from[i] : to[i];
-    return (__m512i)to;
+DEFINE __m512i mm512_permutexvar_epi64(__m512i index, __m512i a) {
+    __m512i result = {};
+    for (int i = 0; i < 8; i++)
+        result[i] = a[index[i] & 7];
+    return result;
 }
+
+DEFINE __m512i mm512_broadcast_i32x4(__m128i a) { return (__m512i){a[0], a[1], a[0], a[1], a[0], a[1], a[0], a[1]}; }
+
+// Within each quarter: four bits of an index count, and the highest, which gives zero.
+DEFINE __m512i mm512_shuffle_epi8(__m512i a, __m512i index) {
+    u8x64 table = (u8x64)a, at = (u8x64)index, result = {};
+    for (int i = 0; i < 64; i++)
+        result[i] = at[i] & 0x80 ? 0 : table[i / 16 * 16 + (at[i] & 15)];
+    return (__m512i)result;
+}
+
+// Joins the bytes of the low, or the high, half of each quarter; those of `a` come first.
+DEFINE __m512i joined_bytes(__m512i a, __m512i b, int first) {
+    u8x64 x = (u8x64)a, y = (u8x64)b, result = {};
+    for (int i = 0; i < 32; i++) {
+        int from = i / 8 * 16 + first + i % 8;
+        result[2 * i] = x[from], result[2 * i + 1] = y[from];
+    }
+    return (__m512i)result;
+}
+DEFINE __m512i mm512_unpacklo_epi8(__m512i a, __m512i b) { return joined_bytes(a, b, 0); }
+DEFINE __m512i mm512_unpackhi_epi8(__m512i a, __m512i b) { return joined_bytes(a, b, 8); }
 
 // MARK: Conversions
-
-DEFINE __m512i mm512_cvtepu8_epi16(__m256i a) {
-    typedef uint8_t u8x32 __attribute__((vector_size(32)));
-    return (__m512i) __builtin_convertvector((u8x32)a, u16x32);
-}
 
 DEFINE __m512i mm512_cvtepu16_epi32(__m256i a) {
     typedef uint16_t u16x16 __attribute__((vector_size(32)));
