@@ -96,6 +96,10 @@ def model_file(folder: pathlib.Path, kind: str, threads: int) -> pathlib.Path:
     return path
 
 
+# The library keeps a pointer to it, so it lives as long as the program.
+QUIET = llama_cpp.llama_log_callback(lambda level, text, data: None)
+
+
 class Decoder:
     """A model and a context of llama.cpp."""
 
@@ -162,22 +166,29 @@ def measure(decoder: Decoder, kind: str, threads: int, repeats: int) -> None:
         figures.emit_decoding(*common, batch, times, format=kind)
 
 
-def main() -> None:
+def default_cache() -> pathlib.Path:
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    return home / "facet-peers"
+
+
+def start() -> None:
+    llama_cpp.llama_log_set(QUIET, None)
+    llama_cpp.llama_backend_init()
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description="the reduced decoder in llama.cpp")
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--repeats", type=int, default=3, help="of each prefill")
     parser.add_argument("--types", default="BF16,Q8_0,Q4_0")
-    parser.add_argument("--cache", type=pathlib.Path, default=home / "facet-peers")
+    parser.add_argument("--cache", type=pathlib.Path, default=default_cache())
     parser.add_argument("--prepare", action="store_true", help="only make the files")
     arguments = parser.parse_args()
     kinds = arguments.types.split(",")
     if unknown := [kind for kind in kinds if kind not in PRECISIONS]:
         parser.error(f"--types: {unknown[0]} is none of {', '.join(PRECISIONS)}")
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
-    llama_cpp.llama_log_set(quiet, None)
-    llama_cpp.llama_backend_init()
+    start()
     files = {kind: model_file(arguments.cache, kind, arguments.threads) for kind in kinds}
     system = llama_cpp.llama_print_system_info().decode()
     print(json.dumps({"program": "llama.cpp", "version": llama_cpp.__version__, "system_info": system}), flush=True)

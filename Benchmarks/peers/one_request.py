@@ -16,21 +16,20 @@ import statistics
 import subprocess
 import sys
 
+import compare
 import figures
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROMPT, TOKENS = 16, 100
-KINDS = {"BF16": "bfloat16", "Q8_0": "decoder=int8,output=int8", "Q4_0": "decoder=int4,output=int4"}
+KINDS = dict(zip(("BF16", "Q8_0", "Q4_0"), (compare.PRECISIONS[group] for group in ("decoder", "int8", "int4"))))
 
 
-def measured_peer(kind: str, cache: pathlib.Path, threads: int) -> None:
+def measure_peer(kind: str, threads: int) -> None:
     """In a process of its own: prints tokens per second of llama.cpp."""
-    import llama_cpp
     import llamacpp_decoder
 
-    quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
-    llama_cpp.llama_log_set(quiet, None)
-    llama_cpp.llama_backend_init()
+    llamacpp_decoder.start()
+    cache = llamacpp_decoder.default_cache()
     cache.mkdir(parents=True, exist_ok=True)
     decoder = llamacpp_decoder.Decoder(llamacpp_decoder.model_file(cache, kind, threads), threads)
     decoder.prefill(PROMPT)
@@ -58,15 +57,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--facet", default=str(HERE.parent.parent / ".build" / "release" / "facet"))
-    parser.add_argument("--cache", type=pathlib.Path, default=pathlib.Path.home() / ".cache" / "facet-peers")
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--peer", choices=KINDS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peer:
-        measured_peer(arguments.peer, arguments.cache, arguments.threads)
+        measure_peer(arguments.peer, arguments.threads)
         return
     runs = {kind: {"ours": [], "llama.cpp": [], "read": []} for kind in KINDS}
-    peer = [sys.executable, __file__, "--threads", str(arguments.threads), "--cache", str(arguments.cache), "--peer"]
+    peer = [sys.executable, __file__, "--threads", str(arguments.threads), "--peer"]
     for _ in range(arguments.rounds):
         for kind, run in runs.items():
             run["ours"].append(decoding_of_ours(arguments.facet, kind, arguments.threads))

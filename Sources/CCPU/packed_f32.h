@@ -173,7 +173,16 @@ INLINE void step_packed_f32(vf sum[packed_rows_f32][packed_tile_vectors], const 
     }
 }
 
-// Asks for what the next tile will read: its rows come from further away than the panel does.
+// Rows of a product of many come from further away than the panel does: while one tile is multiplied, the rows of the
+// next are asked for, one line of each in the time of a line. `row_words` apart; word `k` is the one that is multiplied.
+INLINE void ask_for_next_rows(const int32_t *rows, ptrdiff_t row_words, int height, ptrdiff_t k) {
+    enum { line_words = 16 };
+    ptrdiff_t row = k % line_words;
+    if (row < height)
+        __builtin_prefetch(rows + (height + row) * row_words + k - row, 0, 2);
+}
+
+// Asks for what the next tile will read, of rows that lie together: its rows come from further away than the panel does.
 INLINE void ask_for_next_tile(const float *rows) {
     const float *next = rows + packed_rows_f32 * cc_row_words;
 #pragma clang loop unroll(full)

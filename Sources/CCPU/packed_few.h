@@ -21,15 +21,6 @@ INLINE void ask_for_words(const char *word, ptrdiff_t bytes) {
         __builtin_prefetch(word + packed_ahead + 64, 0, 2);
 }
 
-// Rows of a product of many come from further away than the panel does: while one tile is multiplied, the rows of the
-// next are asked for, one line of each in the time of a line. `row_words` apart; word `k` is the one that is multiplied.
-INLINE void ask_for_next_rows(const int32_t *rows, ptrdiff_t row_words, int height, ptrdiff_t k) {
-    enum { line_words = 16 };
-    ptrdiff_t row = k % line_words;
-    if (row < height)
-        __builtin_prefetch(rows + (height + row) * row_words + k - row, 0, 2);
-}
-
 enum {
     few_tile_rows = 5,
 #if CC_VECTOR_BYTES == 64 || defined(__aarch64__)

@@ -70,8 +70,8 @@ INLINE void step_packed_int(__m512i sum[][2], const int32_t *rows, int height, c
 }
 
 // One group: `group` is the row's, which starts at word `first`; `codes` and `scales` are the panel's. `height` and `int4`
-// are constants at every call. Few rows have several sums of each column, for words in turn: the instruction takes as long
-// as four words take to arrive.
+// are constants at every call. Few rows have several sums of each column, for words in turn: a single one would wait for
+// itself.
 INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
                        const char *codes, const float *scales, int int4, float *sums, ptrdiff_t stride, int accumulate) {
     const int turns = height <= 2 ? 4 : height <= 4 ? 2 : 1;
