@@ -4,7 +4,8 @@
 // path has rows that lie together, [block][rows / together][row_words][together]. Then every task multiplies some of
 // them with some columns of panels, one block of panels at a time:
 //
-//     few rows   a task is a stretch of memory: one panel after the other, from its first byte to its last
+//     few rows   a task is a stretch of memory: one panel after the other, from its first byte to its last; stretches
+//                get shorter, see `panels_at`
 //     many rows  a task is a chunk of rows and a block of four panels, of which one block of the depth at a time is
 //                expanded into scratch (if the kernel does not take it as it is) and meets all rows of the chunk
 //
@@ -22,7 +23,7 @@ enum {
     largest_chunk = 504, // rows, whose sums take 258 KB of the second cache; a multiple of every tile height
     smallest_chunk = 84,
     rows_per_fill_task = 16,
-    bytes_per_task = 1 << 18,
+    shortest_stretch = 1 << 17, // bytes
     rows_ahead = 12, // whose results are asked for
 };
 
@@ -44,8 +45,8 @@ typedef struct packed_product {
     ptrdiff_t together;          // rows that lie together
     ptrdiff_t depth_blocks;
     ptrdiff_t chunk, chunks;     // rows of one task
-    ptrdiff_t block, per_task;   // panels that meet the same rows; panels of one task
-    ptrdiff_t stretches;         // of panels, one a task
+    ptrdiff_t block;             // panels that meet the same rows
+    ptrdiff_t stretches, rounds; // of panels, one a task; rounds in which they get shorter, or 0: each is one block
 } packed_product;
 
 static ptrdiff_t round_up(ptrdiff_t count, ptrdiff_t unit) { return cc_ceil_div(count, unit) * unit; }
@@ -179,39 +180,64 @@ static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t cou
     }
 }
 
+// MARK: Tasks
+
+typedef struct panel_range {
+    ptrdiff_t first, end;
+} panel_range;
+
+// The first panel of a round: each takes half of what is left, the last one all of it.
+static ptrdiff_t start_of_round(const packed_product *p, ptrdiff_t round) {
+    ptrdiff_t blocks = cc_ceil_div(p->panels, p->block);
+    return round < p->rounds ? blocks - (blocks >> round) : blocks;
+}
+
+// Few rows are as fast as memory is read, and that is slow where a stretch begins: the first ones are long. The last ones
+// are short, as others may delay a thread.
+static panel_range panels_at(const packed_product *p, ptrdiff_t stretch) {
+    panel_range blocks = {stretch, stretch + 1};
+    if (p->rounds) {
+        ptrdiff_t threads = p->engine->threads, round = stretch / threads, place = stretch % threads;
+        ptrdiff_t start = start_of_round(p, round), count = start_of_round(p, round + 1) - start;
+        blocks = (panel_range){start + count * place / threads, start + count * (place + 1) / threads};
+    }
+    return (panel_range){blocks.first * p->block, cc_min(blocks.end * p->block, p->panels)};
+}
+
 static void multiply_task(void *context, ptrdiff_t task, int thread) {
     const packed_product *p = context;
     // All panels meet a chunk before the next chunk: it stays in the outer caches, and panels are read in order.
-    ptrdiff_t first = task % p->stretches * p->per_task, end = cc_min(first + p->per_task, p->panels);
+    panel_range panels = panels_at(p, task % p->stretches);
     ptrdiff_t row = task / p->stretches * p->chunk, rows = cc_min(p->chunk, p->rows - row);
     char *expanded = cc_scratch(p->engine, thread);
     float *sums = (float *)(expanded + expanded_bytes);
-    for (ptrdiff_t panel = first; panel < end; panel += p->block) {
-        ptrdiff_t count = cc_min(p->block, end - panel);
+    for (ptrdiff_t panel = panels.first; panel < panels.end; panel += p->block) {
+        ptrdiff_t count = cc_min(p->block, panels.end - panel);
         sum_block(p, panel, count, row, rows, expanded, sums);
         finish_block(p, panel, count, row, rows, sums);
     }
 }
 
-// MARK: Tasks
-
-// Few rows: long stretches of memory, but several for each thread, as others may delay one. Many rows: large chunks read
-// the panels less often, small ones keep every thread busy to the end.
+// Many rows: large chunks read the panels less often, small ones keep every thread busy to the end.
 static void choose_tasks(packed_product *p) {
+    ptrdiff_t threads = p->engine->threads;
     p->together = p->path->direct(p->matrix.format, p->rows) ? 1 : p->path->together;
-    ptrdiff_t pair = p->matrix.gated ? 2 : 1;
     if (p->rows <= few_rows) {
-        p->block = pair;
+        p->block = p->matrix.gated ? 2 : 1;
         p->chunk = p->rows;
-        p->per_task = cc_max(1, bytes_per_task / (p->panel_bytes * pair)) * pair;
+        p->rounds = 1;
+        while (p->panels * p->panel_bytes >> p->rounds >= shortest_stretch * threads)
+            p->rounds++;
+        p->stretches = p->rounds * threads;
     } else {
-        p->block = p->per_task = panels_per_block;
-        ptrdiff_t wanted = cc_ceil_div(8 * p->engine->threads, cc_ceil_div(p->panels, p->block));
+        p->block = panels_per_block;
+        p->rounds = 0;
+        p->stretches = cc_ceil_div(p->panels, p->block);
+        ptrdiff_t wanted = cc_ceil_div(8 * threads, p->stretches);
         ptrdiff_t chunk = cc_ceil_div(p->rows, cc_max(wanted, cc_ceil_div(p->rows, largest_chunk)));
         p->chunk = cc_ceil_div(chunk, smallest_chunk) * smallest_chunk;
     }
     p->chunks = cc_ceil_div(p->rows, p->chunk);
-    p->stretches = cc_ceil_div(p->panels, p->per_task);
 }
 
 static const cc_packed_path *choose_path(const cc_packed_kernels *kernels, int x_type, int format) {

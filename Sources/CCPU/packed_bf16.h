@@ -58,7 +58,6 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
         if (fp8) {
             widen_fp8_word(right, panel + k * 64);
         } else {
-            ask_for_words(panel + k * 128, 128);
             right[0] = load_words(panel + k * 128);
             right[1] = load_words(panel + k * 128 + 64);
         }

@@ -75,6 +75,14 @@ INLINE const float *scales_at(cc_panel panel, ptrdiff_t word) {
     return (const float *)(panel.start + cc_packed_offset(panel.format, panel.group_words, first) - cc_scale_bytes);
 }
 
+// Reads scales before the codes that lie after them, though they are needed last: memory is fastest from the first byte to
+// the last. See Benchmarks/LOG.md.
+INLINE void touch_scales(const float *scales) {
+    const volatile float *lines = scales;
+    (void)lines[0];
+    (void)lines[16];
+}
+
 // A tile is so many rows and vectors of columns; its sums fill the registers.
 #if CC_VECTOR_BYTES == 64
 enum { packed_rows_f32 = 14, packed_tile_vectors = 2 };

@@ -5,9 +5,11 @@
 #pragma once
 #include "rowwise.h"
 
-// How far ahead of its use a product of a few rows asks for memory, in bytes. Words of one cache line are left to the
-// processor where asking for them was not measured to help: see Benchmarks/LOG.md.
-#if CC_VECTOR_BYTES == 32
+// How far ahead of its use a product of a few rows asks for memory, in bytes; 0: it does not. What this does depends on the
+// processor and is only measured, see Benchmarks/LOG.md: on Zen 4 asking makes reading slower, on Zen 3 faster.
+#if CC_VECTOR_BYTES == 64
+enum { packed_ahead = 0, packed_asks_for_lines = 0 };
+#elif CC_VECTOR_BYTES == 32
 enum { packed_ahead = 1024, packed_asks_for_lines = 1 };
 #else
 enum { packed_ahead = 4096, packed_asks_for_lines = 0 };
@@ -15,9 +17,9 @@ enum { packed_ahead = 4096, packed_asks_for_lines = 0 };
 
 // `bytes`, those of a word, is a constant at every call.
 INLINE void ask_for_words(const char *word, ptrdiff_t bytes) {
-    if (bytes == 128 || packed_asks_for_lines)
+    if (packed_ahead > 0 && (bytes == 128 || packed_asks_for_lines))
         __builtin_prefetch(word + packed_ahead, 0, 2);
-    if (bytes == 128)
+    if (packed_ahead > 0 && bytes == 128)
         __builtin_prefetch(word + packed_ahead + 64, 0, 2);
 }
 

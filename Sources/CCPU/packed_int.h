@@ -49,50 +49,36 @@ static int direct_int(int format, ptrdiff_t rows) {
     return format == CC_PACKED_INT8 || format == CC_PACKED_INT4;
 }
 
-// One word of all columns meets `height` rows. A high half counts 16 times: what it makes is divided at the end of a group.
-INLINE void step_packed_int(__m512i sum[][2], const int32_t *rows, int height, const char *word, int int4) {
-    __m512i right[2];
-    if (int4) {
-        __m512i both = _mm512_loadu_si512(word);
-        right[0] = _mm512_and_si512(both, _mm512_set1_epi8(0x0f));
-        right[1] = _mm512_and_si512(both, _mm512_set1_epi8((char)0xf0));
-    } else {
-        ask_for_words(word, 128);
-        right[0] = _mm512_loadu_si512(word);
-        right[1] = _mm512_loadu_si512(word + 64);
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < height; r++) {
-        __m512i left = _mm512_set1_epi32(rows[r * cc_quantized_row_words]);
-        sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], right[0], left);
-        sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], right[1], left);
-    }
-}
-
 // One group: `group` is the row's, which starts at word `first`; `codes` and `scales` are the panel's. `height` and `int4`
-// are constants at every call. Few rows have several sums of each column, for words in turn: a single one would wait for
-// itself.
+// are constants at every call. A high half counts 16 times: what it makes is divided at the end.
 INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
                        const char *codes, const float *scales, int int4, float *sums, ptrdiff_t stride, int accumulate) {
-    const int turns = height <= 2 ? 4 : height <= 4 ? 2 : 1;
     const ptrdiff_t bytes = int4 ? 64 : 128;
-    __m512i sum[4][tile_rows][2] = {};
+    touch_scales(scales);
+    __m512i sum[tile_rows][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
         int32_t correction = rows[r * cc_quantized_row_words + corrections_place + group];
-        sum[0][r][0] = _mm512_set1_epi32(correction);
-        sum[0][r][1] = _mm512_set1_epi32(int4 ? correction * 16 : correction);
+        sum[r][0] = _mm512_set1_epi32(correction);
+        sum[r][1] = _mm512_set1_epi32(int4 ? correction * 16 : correction);
     }
-    ptrdiff_t k = 0;
-    for (; k + turns <= words; k += turns) {
+    for (ptrdiff_t k = 0; k < words; k++) {
         if (height == tile_rows)
             ask_for_next_rows(rows, cc_quantized_row_words, height, first + k);
+        __m512i right[2] = {_mm512_loadu_si512(codes + k * bytes)};
+        if (int4) {
+            right[1] = _mm512_and_si512(right[0], _mm512_set1_epi8((char)0xf0));
+            right[0] = _mm512_and_si512(right[0], _mm512_set1_epi8(0x0f));
+        } else {
+            right[1] = _mm512_loadu_si512(codes + k * bytes + 64);
+        }
 #pragma clang loop unroll(full)
-        for (int turn = 0; turn < turns; turn++)
-            step_packed_int(sum[turn], rows + first + k + turn, height, codes + (k + turn) * bytes, int4);
+        for (int r = 0; r < height; r++) {
+            __m512i left = _mm512_set1_epi32(rows[r * cc_quantized_row_words + first + k]);
+            sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], right[0], left);
+            sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], right[1], left);
+        }
     }
-    for (; turns > 1 && k < words; k++)
-        step_packed_int(sum[0], rows + first + k, height, codes + k * bytes, int4);
     vf scale[2] = {load(scales), load(scales + LANES)};
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
@@ -100,12 +86,7 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
         memcpy(&scale_of_row, rows + r * cc_quantized_row_words + scales_place + group, 4);
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2; v++) {
-            __m512i total = sum[0][r][v];
-#pragma clang loop unroll(full)
-            for (int turn = 1; turn < turns; turn++)
-                total = _mm512_add_epi32(total, sum[turn][r][v]);
-            if (int4 && v == 1)
-                total = _mm512_srai_epi32(total, 4);
+            __m512i total = int4 && v == 1 ? _mm512_srai_epi32(sum[r][v], 4) : sum[r][v];
             float *to = sums + r * stride + v * LANES;
             vf value = (vf)_mm512_cvtepi32_ps(total), before = accumulate ? load(to) : splat(0);
             store(to, before + value * (scale[v] * splat(scale_of_row)));

@@ -199,6 +199,8 @@ INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptr
                        const char *codes, const float *scales, int int4, int first, int vectors, float *sums,
                        ptrdiff_t stride, int accumulate) {
     byte_sums sum;
+    if (first == 0)
+        touch_scales(scales);
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)

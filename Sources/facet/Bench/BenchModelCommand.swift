@@ -14,7 +14,8 @@ struct BenchModelCommand: AsyncParsableCommand {
         discussion: """
             Without --model, --preset or --config the embedded demo model is measured. A preset or a config.json is \
             filled with random numbers; --layers N keeps N layers of the decoder and of the vision tower at their \
-            full size. --limits measures what the machine can do right before and after, and prints fractions of it.
+            full size. --limits measures what the machine can do right before and after, and reading of memory \
+            between the tokens, and prints fractions of it.
             """
     )
 
@@ -85,9 +86,6 @@ struct BenchModelCommand: AsyncParsableCommand {
         let demands = sizes.demands(
             of: placement, configuration: configuration, dtype: dtype,
             weights: weightSizes)
-        var benchmark = ModelBenchmark(
-            runner: try ModelRunner(network, limits: sizes, demands: demands), configuration: configuration,
-            timesLayers: choice == nil)
         // What the processor can do says nothing of cards.
         guard cards.isEmpty || !limits else {
             throw CommandError.invalidOption(
@@ -95,6 +93,9 @@ struct BenchModelCommand: AsyncParsableCommand {
         }
         let measuresLimits = cards.isEmpty && (limits || peers != nil)
         let limitBackend = measuresLimits ? try Backends.cpu(threads: model.threads) : nil
+        var benchmark = try ModelBenchmark(
+            runner: try ModelRunner(network, limits: sizes, demands: demands), configuration: configuration,
+            timesLayers: choice == nil, reading: limitBackend)
         var machineLimits = try limitBackend.map { [try MachineLimits.measure($0)] } ?? []
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")

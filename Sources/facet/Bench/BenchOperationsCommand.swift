@@ -10,9 +10,10 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         commandName: "ops",
         abstract: "Measure operations at the sizes of GLM-4V-9B against this machine's limits.",
         discussion: """
-            The limits (multiply-adds from registers, reading of memory) are measured beside every operation, as \
-            shared machines drift. Medians of repeated runs; the spread is the fastest and the slowest. Arithmetic of \
-            int8 and int4 weights is compared with the limit of the activations' type, and may pass it.
+            The limits are measured beside every operation, as shared machines drift: multiply-adds from registers \
+            before and after it, the best of both; reading of memory before and after each of its runs, the median. \
+            Medians of repeated runs; the spread is the fastest and the slowest. Arithmetic of int8 and int4 weights \
+            is compared with the limit of the activations' type, and may pass it.
             """
     )
 
@@ -84,16 +85,25 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         return OperationRecipe.packed(packed, group: group)
     }
 
-    /// Builds, measures and frees one operation; the limits are measured right before and after it.
+    /// Builds, measures and frees one operation.
     private func measure(
         _ recipe: OperationRecipe, _ dtype: DType, _ backend: CPUBackend
     ) throws -> OperationResult {
         var cases = OperationCases(backend: backend, dtype: dtype)
         let operation = try recipe.make(&cases)
-        let before = try MachineLimits.measure(backend)
-        let time = try Measurement.repeating(for: .seconds(seconds), operation.run)
-        let after = try MachineLimits.measure(backend)
-        return OperationResult(operation, time, dtype: dtype, limits: [before, after])
+        switch operation.bound {
+        case .arithmetic:
+            let before = try MachineLimits.measure(backend)
+            let time = try Measurement.repeating(for: .seconds(seconds), operation.run)
+            let after = try MachineLimits.measure(backend)
+            let limit = [before, after].map { $0.arithmeticRate(dtype) }.max() ?? 0
+            return OperationResult(operation, time, limit: limit)
+        case .bandwidth:
+            var runs = try MeasurementBesideReading(backend)
+            try runs.repeating(for: .seconds(seconds), operation.run)
+            return OperationResult(
+                operation, Measurement(seconds: runs.seconds.sorted()), limit: runs.medianReadRate ?? 0)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 import FacetEngine
 import FacetModel
+import FacetTensor
 
 /// Runs rounds on a runner and keeps their times.
 struct ModelBenchmark {
@@ -7,7 +8,9 @@ struct ModelBenchmark {
     let configuration: GLM4VConfiguration
     private(set) var imageSeconds: [Double] = []
     private(set) var prefillSeconds: [Double] = []
-    private(set) var tokenSeconds: [Double] = []
+
+    /// Single tokens.
+    private(set) var tokens: MeasurementBesideReading
     private(set) var togetherSeconds: [Double] = []
 
     /// Seconds of each step of the tokens that are generated together.
@@ -22,10 +25,14 @@ struct ModelBenchmark {
     /// Whether the layers of the tower are timed, which needs a device that runs in place.
     private let timesLayers: Bool
 
-    init(runner: ModelRunner, configuration: GLM4VConfiguration, timesLayers: Bool) {
+    /// - Parameter reading: whose threads read memory beside each token, to know how fast that is; nil for none.
+    init(
+        runner: ModelRunner, configuration: GLM4VConfiguration, timesLayers: Bool, reading: CPUBackend?
+    ) throws(TensorError) {
         self.runner = runner
         self.configuration = configuration
         self.timesLayers = timesLayers
+        tokens = try MeasurementBesideReading(reading)
     }
 
     /// Encodes a gray picture, prefills ids that repeat, and decodes greedily.
@@ -41,9 +48,9 @@ struct ModelBenchmark {
                     _ = try runner.forward(batch(start..<end, isLast: end == promptTokens))
                 }
             }.seconds)
-        for position in promptTokens..<promptTokens + newTokens {
-            let step = try clock.measure { _ = try runner.forward(batch(position..<position + 1, isLast: true)) }
-            tokenSeconds.append(step.seconds)
+        try tokens.run(newTokens) { [self] index in
+            let position = promptTokens + index
+            _ = try runner.forward(batch(position..<position + 1, isLast: true))
         }
     }
 

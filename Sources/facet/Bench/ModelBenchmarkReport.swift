@@ -62,7 +62,7 @@ struct ModelBenchmarkReport: Encodable {
         answerBesideImageTokensPerSecond =
             beside.isEmpty ? nil : Figure(beside.map { $0.imageSeconds / Double(max(1, $0.tokenCount)) }) { 1 / $0 }
         prefillTokensPerSecond = Figure(benchmark.prefillSeconds) { Double(promptTokens) / $0 }
-        decodeTokensPerSecond = Figure(benchmark.tokenSeconds) { 1 / $0 }
+        decodeTokensPerSecond = Figure(benchmark.tokens.seconds) { 1 / $0 }
         self.requests = requests
         togetherTokensPerSecond =
             benchmark.togetherSeconds.isEmpty

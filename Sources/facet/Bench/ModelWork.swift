@@ -42,7 +42,8 @@ struct ModelWork {
         var figures = [
             figure("prefill", "\(promptTokens) tokens", benchmark.prefillSeconds, prefill(promptTokens)),
             figure(
-                "decode", "1 request", benchmark.tokenSeconds, decode(1, context: promptTokens + newTokens / 2)),
+                "decode", "1 request", benchmark.tokens.seconds, decode(1, context: promptTokens + newTokens / 2),
+                readRate: benchmark.tokens.medianReadRate),
         ]
         if !benchmark.togetherStepSeconds.isEmpty {
             figures.append(
@@ -66,22 +67,22 @@ struct ModelWork {
         let byteCount: Double
     }
 
+    /// - Parameter readRate: what reading reached meanwhile, in bytes/s; nil to take that of the limits.
     private func figure(
         _ name: String, _ size: String, _ seconds: [Double], _ phase: Phase, unit: String = "tokens/s",
-        _ model: String? = nil
+        _ model: String? = nil, readRate: Double? = nil
     ) -> SpeedFigure {
         let time = Measurement(seconds: seconds.sorted())
         return SpeedFigure(
             program: "facet", version: facetVersion,
             work: MeasuredWork(name: name, size: size, model: model ?? decoderModel), precision: precision,
             threads: threads, unit: unit, median: phase.amount / time.median, fastest: phase.amount / time.fastest,
-            slowest: phase.amount / time.slowest, limit: limits.map { limit(phase, $0) }.max())
+            slowest: phase.amount / time.slowest, limit: limits.map { limit(phase, $0, readRate ?? $0.readRate) }.max())
     }
 
     /// The speed at which the slower of arithmetic and reading would be at its limit.
-    private func limit(_ phase: Phase, _ limits: MachineLimits) -> Double {
-        let rate = dtype == .bfloat16 ? limits.bfloat16Rate ?? limits.float32Rate : limits.float32Rate
-        return phase.amount / max(phase.flop / rate, phase.byteCount / limits.readRate)
+    private func limit(_ phase: Phase, _ limits: MachineLimits, _ readRate: Double) -> Double {
+        phase.amount / max(phase.flop / limits.arithmeticRate(dtype), phase.byteCount / readRate)
     }
 
     private func prefill(_ tokens: Int) -> Phase {

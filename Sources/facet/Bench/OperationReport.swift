@@ -19,7 +19,8 @@ struct OperationResult: Encodable {
     /// Unit of the rate and of the limit.
     var unit: String { bound == .arithmetic ? "GFLOP/s" : "GB/s" }
 
-    init(_ operation: OperationCase, _ time: Measurement, dtype: DType, limits: [MachineLimits]) {
+    /// - Parameter limit: of what bounds the operation, in FLOP/s or bytes/s.
+    init(_ operation: OperationCase, _ time: Measurement, limit: Double) {
         name = operation.name
         size = operation.size
         bound = operation.bound
@@ -29,16 +30,8 @@ struct OperationResult: Encodable {
         runs = time.seconds.count
         let work = operation.bound == .arithmetic ? operation.flop : operation.byteCount
         rate = work / time.median / 1e9
-        limit = limits.map { Self.limit($0, operation.bound, dtype) }.max().map { $0 / 1e9 } ?? 0
-        fraction = rate / limit
-    }
-
-    private static func limit(_ limits: MachineLimits, _ bound: OperationCase.Bound, _ dtype: DType) -> Double {
-        switch (bound, dtype) {
-        case (.bandwidth, _): limits.readRate
-        case (.arithmetic, .bfloat16): limits.bfloat16Rate ?? limits.float32Rate
-        case (.arithmetic, _): limits.float32Rate
-        }
+        self.limit = limit / 1e9
+        fraction = rate / self.limit
     }
 }
 
