@@ -5,9 +5,9 @@
     python3 compare.py [--rounds 3] [--only GROUP,…] [--output FILE.json]
 
 A round runs, for each kind of work, ours and then each peer, each in a process of its own: ours, PyTorch, ours,
-PyTorch … The machine's limits are measured by ours right before and right after each such pair. Figures are medians
-over the rounds, with the range of all runs; a ratio is the median of the rounds' ratios. What is not installed, or
-fails, is named as missing.
+PyTorch … The machine's limits are measured by ours right before and right after each such pair, and beside each run of an
+operation and each token. Figures are medians over the rounds, with the range of all runs; a ratio is the median of the
+rounds' ratios. What is not installed, or fails, is named as missing.
 """
 
 import argparse
@@ -124,7 +124,7 @@ class Comparison:
         ]
         decoding = [
             "--prompt-tokens", str(figures.DECODE_PROMPT), "--new-tokens", str(figures.DECODE_TOKENS),
-            "--requests", str(max(figures.BATCHES)),
+            "--requests", str(max(figures.BATCHES)), "--limits",
         ]
         return [*commands, self.model(threads, *common, *decoding)]
 
@@ -212,14 +212,16 @@ def from_operation(operation: dict, report: dict) -> dict:
         "program": "facet", "name": operation["name"], "size": operation["size"], "precision": report["dtype"],
         "threads": report["threads"], "unit": "GFLOP/s" if operation["bound"] == "arithmetic" else "GB/s",
         "median": operation["rate"], "fastest": scale / operation["fastest_milliseconds"],
-        "slowest": scale / operation["slowest_milliseconds"], "runs": operation["runs"],
+        "slowest": scale / operation["slowest_milliseconds"], "runs": operation["runs"], "limit": operation["limit"],
     }
 
 
 # Limits
 
 def limit_of(figure: dict) -> float | None:
-    """The speed that the machine allowed, from the limits measured around the figure."""
+    """The speed that the machine allowed: as ours measured it beside its runs, else from the limits around the figure."""
+    if figure.get("limit"):
+        return figure["limit"]
     limits = figure.get("limits")
     if not limits:
         return None

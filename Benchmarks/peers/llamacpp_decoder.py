@@ -96,6 +96,11 @@ def model_file(folder: pathlib.Path, kind: str, threads: int) -> pathlib.Path:
     return path
 
 
+def bytes_of_token(path: pathlib.Path) -> int:
+    """Bytes of the weights that one token reads: all but the table of the ids."""
+    return sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(path).tensors if tensor.name != "token_embd.weight")
+
+
 # The library keeps a pointer to it, so it lives as long as the program.
 QUIET = llama_cpp.llama_log_callback(lambda level, text, data: None)
 

@@ -4,9 +4,11 @@
     make build
     python3 one_request.py [--rounds 7] [--output FILE.json]
 
-Memory bounds this work, and how fast it is read can change from minute to minute on a shared machine, and with the pages
-that a process happens to get. So, unlike compare.py, a pair takes ten seconds, every process is a new one, and what counts
-is the ratio within a pair. 100 tokens after a prompt of 16; a program's figure is the median over its tokens.
+Memory bounds this work, and how fast it is read changes within seconds on a shared machine. So, unlike compare.py, a
+pair takes ten seconds, every process is a new one, and what counts is the ratio within a pair. 100 tokens after a prompt
+of 16; a program's figure is the median over its tokens. Both read memory between tokens, with the same reader: "of
+reading" is the bytes of the weights times tokens per second, as a fraction of that. A program that reads at that speed
+would be "at most" so many times as fast as llama.cpp: the ratio divided by our fraction.
 """
 
 import argparse
@@ -15,41 +17,75 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 
 import compare
 import figures
+import reading
 
 HERE = pathlib.Path(__file__).resolve().parent
-PROMPT, TOKENS = 16, 100
+PROMPT, TOKENS, BETWEEN_READINGS = 16, 100, 5
 KINDS = dict(zip(("BF16", "Q8_0", "Q4_0"), (compare.PRECISIONS[group] for group in ("decoder", "int8", "int4"))))
 
 
-def measure_peer(kind: str, threads: int) -> None:
-    """In a process of its own: prints tokens per second of llama.cpp."""
+def measure_peer(kind: str, library: str, threads: int) -> None:
+    """In a process of its own: prints tokens per second of llama.cpp, and the fraction of reading."""
     import llamacpp_decoder
 
     llamacpp_decoder.start()
     cache = llamacpp_decoder.default_cache()
     cache.mkdir(parents=True, exist_ok=True)
-    decoder = llamacpp_decoder.Decoder(llamacpp_decoder.model_file(cache, kind, threads), threads)
+    path = llamacpp_decoder.model_file(cache, kind, threads)
+    decoder = llamacpp_decoder.Decoder(path, threads)
     decoder.prefill(PROMPT)
-    times = [decoder.step([(9, PROMPT + index, 0, True)]) for index in range(TOKENS)]
-    print(1 / statistics.median(times[2:]))
+    reader = reading.Reader(library, threads)
+
+    def read() -> float:
+        # Threads that still wait for work, spinning, would take the processors from the reader.
+        time.sleep(0.02)
+        return reader.sample()
+
+    seconds, rates, before = [], [], read()
+    for start in range(0, TOKENS, BETWEEN_READINGS):
+        times = [decoder.step([(9, PROMPT + start + index, 0, True)]) for index in range(BETWEEN_READINGS)]
+        after = read()
+        # The first token wakes the threads up.
+        seconds += times[1:]
+        rates += [(before + after) / 2] * len(times[1:])
+        before = after
+    speed = 1 / statistics.median(seconds)
+    print(json.dumps({"speed": speed, "read": llamacpp_decoder.bytes_of_token(path) * speed / statistics.median(rates)}))
 
 
 def output_of(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def decoding_of_ours(facet: str, kind: str, threads: int) -> float:
+def decoding_of_ours(facet: str, kind: str, threads: int) -> dict:
     report = json.loads(output_of([
         facet, "bench", "model", "--config", str(figures.REDUCED), "--no-image", "--prompt-tokens", str(PROMPT),
-        "--new-tokens", str(TOKENS), "--dtype", KINDS[kind], "--threads", str(threads), "--repeats", "1", "--json"]))
-    return next(figure["median"] for figure in report["figures"] if figure["name"] == "decode")
+        "--new-tokens", str(TOKENS), "--dtype", KINDS[kind], "--threads", str(threads), "--repeats", "1", "--limits",
+        "--json"]))
+    figure = next(figure for figure in report["figures"] if figure["name"] == "decode")
+    return {"speed": figure["median"], "read": figure["fraction"]}
 
 
-def reading(facet: str, threads: int) -> float:
-    return json.loads(output_of([facet, "bench", "limits", "--json", "--threads", str(threads)]))["read"]
+def pairs_of(arguments: argparse.Namespace, library: str) -> dict[str, list[dict]]:
+    """Both programs' speeds, by the format of the weights."""
+    runs = {kind: [] for kind in KINDS}
+    peer = [sys.executable, __file__, "--threads", str(arguments.threads), "--peer"]
+    for _ in range(arguments.rounds):
+        for kind, pairs in runs.items():
+            ours = decoding_of_ours(arguments.facet, kind, arguments.threads)
+            theirs = json.loads(output_of([*peer, kind, library]))
+            ratio = ours["speed"] / theirs["speed"]
+            pairs.append({"ours": ours, "llama.cpp": theirs, "ratio": ratio, "at_most": ratio / ours["read"]})
+    return runs
+
+
+def middle(items: list[dict], name: str) -> float:
+    return statistics.median(item[name] for item in items)
 
 
 def main() -> None:
@@ -58,27 +94,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--facet", default=str(HERE.parent.parent / ".build" / "release" / "facet"))
     parser.add_argument("--output", type=pathlib.Path)
-    parser.add_argument("--peer", choices=KINDS, help=argparse.SUPPRESS)
+    parser.add_argument("--peer", nargs=2, metavar=("TYPE", "LIBRARY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peer:
-        measure_peer(arguments.peer, arguments.threads)
+        measure_peer(*arguments.peer, arguments.threads)
         return
-    runs = {kind: {"ours": [], "llama.cpp": [], "read": []} for kind in KINDS}
-    peer = [sys.executable, __file__, "--threads", str(arguments.threads), "--peer"]
-    for _ in range(arguments.rounds):
-        for kind, run in runs.items():
-            run["ours"].append(decoding_of_ours(arguments.facet, kind, arguments.threads))
-            run["llama.cpp"].append(float(output_of([*peer, kind])))
-            run["read"].append(reading(arguments.facet, arguments.threads))
-    print("| weights | ours, tokens/s | llama.cpp | ratio, median (all) | reading, GB/s |")
-    print("| --- | ---: | ---: | --- | ---: |")
-    for kind, run in runs.items():
-        run["ratios"] = sorted(a / b for a, b in zip(run["ours"], run["llama.cpp"]))
-        median = {name: statistics.median(run[name]) for name in run}
-        print(f"| {KINDS[kind]}, {kind} | {median['ours']:.1f} | {median['llama.cpp']:.1f} | {median['ratios']:.2f} "
-              f"({', '.join(f'{ratio:.2f}' for ratio in run['ratios'])}) | {median['read']:.0f} |")
+    with tempfile.TemporaryDirectory() as folder:
+        runs = pairs_of(arguments, str(reading.build(pathlib.Path(folder))))
+    print("| weights | ours, tokens/s | of reading | llama.cpp | of reading | ratio, median (all) | at most |")
+    print("| --- | ---: | ---: | ---: | ---: | --- | ---: |")
+    for kind, pairs in runs.items():
+        ours, theirs = ([pair[name] for pair in pairs] for name in ("ours", "llama.cpp"))
+        ratios = sorted(pair["ratio"] for pair in pairs)
+        print(f"| {KINDS[kind]}, {kind} | {middle(ours, 'speed'):.1f} | {100 * middle(ours, 'read'):.0f} % | "
+              f"{middle(theirs, 'speed'):.1f} | {100 * middle(theirs, 'read'):.0f} % | {statistics.median(ratios):.2f} "
+              f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}) | {middle(pairs, 'at_most'):.2f} |")
     if arguments.output:
-        arguments.output.write_text(json.dumps({"schema": "facet-one-request/1", "runs": runs}, indent=2) + "\n")
+        arguments.output.write_text(json.dumps({"schema": "facet-one-request/2", "runs": runs}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,19 @@ public struct MachineLimits: Sendable, Hashable {
         dtype == .bfloat16 ? bfloat16Rate ?? float32Rate : float32Rate
     }
 
+    /// Arithmetic with activations of a type at the moment, in FLOP/s: a sample of some milliseconds.
+    public static func sampleArithmetic(_ backend: CPUBackend, _ dtype: DType) -> Double {
+        let pair = dtype == .bfloat16 ? cc_measure_flops(backend.engine, Int32(CC_BF16), 0.005) : 0
+        return pair > 0 ? pair : cc_measure_flops(backend.engine, Int32(CC_F32), 0.005)
+    }
+
     /// Measures with the threads and kernels of a backend, for about a second.
     ///
     /// Every figure is the best of several short samples, of a millisecond where that is enough: another program
     /// on the machine can only make a sample slower.
     /// - Throws: `.outOfMemory` without half a gibibyte to read.
     public static func measure(_ backend: CPUBackend) throws(TensorError) -> MachineLimits {
-        var probe = try ReadProbe(backend)
+        let probe = try ReadProbe(backend)
         let engine = backend.engine
         let pair = best(of: 100) { cc_measure_flops(engine, Int32(CC_BF16), 0.001) }
         return MachineLimits(

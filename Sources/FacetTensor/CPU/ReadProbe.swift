@@ -7,7 +7,7 @@ import CCPU
 #endif
 
 /// Memory that is read to know how fast reading is at the moment: on shared machines that changes within seconds.
-public struct ReadProbe {
+public final class ReadProbe {
     /// Bytes of one sample, read in about a millisecond.
     public static let sampleByteCount = 32 << 20
 
@@ -31,7 +31,7 @@ public struct ReadProbe {
     }
 
     /// Reads the next part, which no cache holds as all others were read since; bytes/s over all threads.
-    public mutating func sample() -> Double {
+    public func sample() -> Double {
         start = (start + Self.sampleByteCount) % Self.byteCount
         return cc_measure_read(backend.engine, memory.base + start, Self.sampleByteCount)
     }

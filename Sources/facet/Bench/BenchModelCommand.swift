@@ -93,9 +93,9 @@ struct BenchModelCommand: AsyncParsableCommand {
         }
         let measuresLimits = cards.isEmpty && (limits || peers != nil)
         let limitBackend = measuresLimits ? try Backends.cpu(threads: model.threads) : nil
-        var benchmark = try ModelBenchmark(
+        var benchmark = ModelBenchmark(
             runner: try ModelRunner(network, limits: sizes, demands: demands), configuration: configuration,
-            timesLayers: choice == nil, reading: limitBackend)
+            timesLayers: choice == nil, reading: try limitBackend.map { try ReadProbe($0) })
         var machineLimits = try limitBackend.map { [try MachineLimits.measure($0)] } ?? []
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")

@@ -10,10 +10,9 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         commandName: "ops",
         abstract: "Measure operations at the sizes of GLM-4V-9B against this machine's limits.",
         discussion: """
-            The limits are measured beside every operation, as shared machines drift: multiply-adds from registers \
-            before and after it, the best of both; reading of memory before and after each of its runs, the median. \
-            Medians of repeated runs; the spread is the fastest and the slowest. Arithmetic of int8 and int4 weights \
-            is compared with the limit of the activations' type, and may pass it.
+            The limits (multiply-adds from registers, reading of memory) are measured before and after each run, as \
+            shared machines drift. Medians of runs and of limits; the spread is the fastest and the slowest. \
+            Arithmetic of int8 and int4 weights is compared with the limit of the activations' type, and may pass it.
             """
     )
 
@@ -91,19 +90,15 @@ struct BenchOperationsCommand: AsyncParsableCommand {
     ) throws -> OperationResult {
         var cases = OperationCases(backend: backend, dtype: dtype)
         let operation = try recipe.make(&cases)
+        let sample: () -> Double
         switch operation.bound {
-        case .arithmetic:
-            let before = try MachineLimits.measure(backend)
-            let time = try Measurement.repeating(for: .seconds(seconds), operation.run)
-            let after = try MachineLimits.measure(backend)
-            let limit = [before, after].map { $0.arithmeticRate(dtype) }.max() ?? 0
-            return OperationResult(operation, time, limit: limit)
-        case .bandwidth:
-            var runs = try MeasurementBesideReading(backend)
-            try runs.repeating(for: .seconds(seconds), operation.run)
-            return OperationResult(
-                operation, Measurement(seconds: runs.seconds.sorted()), limit: runs.medianReadRate ?? 0)
+        case .arithmetic: sample = { MachineLimits.sampleArithmetic(backend, dtype) }
+        case .bandwidth: sample = try ReadProbe(backend).sample
         }
+        var runs = MeasurementBesideLimit(sample: sample)
+        try runs.repeating(for: .seconds(seconds), operation.run)
+        return OperationResult(
+            operation, Measurement(seconds: runs.seconds.sorted()), limit: runs.medianLimit ?? 0)
     }
 }
 

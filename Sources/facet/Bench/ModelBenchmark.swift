@@ -10,7 +10,7 @@ struct ModelBenchmark {
     private(set) var prefillSeconds: [Double] = []
 
     /// Single tokens.
-    private(set) var tokens: MeasurementBesideReading
+    private(set) var tokens: MeasurementBesideLimit
     private(set) var togetherSeconds: [Double] = []
 
     /// Seconds of each step of the tokens that are generated together.
@@ -25,14 +25,12 @@ struct ModelBenchmark {
     /// Whether the layers of the tower are timed, which needs a device that runs in place.
     private let timesLayers: Bool
 
-    /// - Parameter reading: whose threads read memory beside each token, to know how fast that is; nil for none.
-    init(
-        runner: ModelRunner, configuration: GLM4VConfiguration, timesLayers: Bool, reading: CPUBackend?
-    ) throws(TensorError) {
+    /// - Parameter reading: how fast memory is read, which is measured beside each token; nil for none.
+    init(runner: ModelRunner, configuration: GLM4VConfiguration, timesLayers: Bool, reading: ReadProbe?) {
         self.runner = runner
         self.configuration = configuration
         self.timesLayers = timesLayers
-        tokens = try MeasurementBesideReading(reading)
+        tokens = MeasurementBesideLimit(sample: reading.map { probe in { probe.sample() } })
     }
 
     /// Encodes a gray picture, prefills ids that repeat, and decodes greedily.

@@ -43,7 +43,7 @@ struct ModelWork {
             figure("prefill", "\(promptTokens) tokens", benchmark.prefillSeconds, prefill(promptTokens)),
             figure(
                 "decode", "1 request", benchmark.tokens.seconds, decode(1, context: promptTokens + newTokens / 2),
-                readRate: benchmark.tokens.medianReadRate),
+                readRate: benchmark.tokens.medianLimit),
         ]
         if !benchmark.togetherStepSeconds.isEmpty {
             figures.append(
