@@ -106,7 +106,8 @@ cc_engine *cc_engine_create(int threads, int isa) {
     engine->kernels = kernels_for(isa);
     engine->shared = reserve(cc_shared_bytes);
     engine->scratch = reserve(cc_scratch_bytes * threads);
-    engine->pool = engine->shared && engine->scratch ? cc_pool_create(threads) : NULL;
+    engine->shares = aligned_alloc(_Alignof(cc_share), sizeof(cc_share) * (size_t)threads);
+    engine->pool = engine->shared && engine->scratch && engine->shares ? cc_pool_create(threads) : NULL;
     if (!engine->pool) {
         cc_engine_destroy(engine);
         return NULL;
@@ -121,6 +122,7 @@ void cc_engine_destroy(cc_engine *engine) {
         munmap(engine->shared, (size_t)cc_shared_bytes);
     if (engine->scratch)
         munmap(engine->scratch, (size_t)(cc_scratch_bytes * engine->threads));
+    free(engine->shares);
     free(engine);
 }
 

@@ -2,13 +2,15 @@
 #pragma once
 #include "kernels.h"
 #include "pool.h"
+#include "shares.h"
 
 struct cc_engine {
     cc_pool *pool;
     const cc_kernels *kernels;
     int threads;
-    char *shared;   // shared_bytes, written by one region and read by the next
-    char *scratch;  // scratch_bytes per thread
+    char *shared;     // shared_bytes, written by one region and read by the next
+    char *scratch;    // scratch_bytes per thread
+    cc_share *shares; // one per thread
 };
 
 // Rows of a product's left operand, in the layout of kernels.h.

@@ -4,8 +4,7 @@
 // path has rows that lie together, [block][rows / together][row_words][together]. Then every task multiplies some of
 // them with some columns of panels, one block of panels at a time:
 //
-//     few rows   a task is a stretch of memory: one panel after the other, from its first byte to its last; stretches
-//                get shorter, see `panels_at`
+//     few rows   each thread has a share of the memory and reads one panel after the other, from its first byte to its last
 //     many rows  a task is a chunk of rows and a block of four panels, of which one block of the depth at a time is
 //                expanded into scratch (if the kernel does not take it as it is) and meets all rows of the chunk
 //
@@ -23,7 +22,7 @@ enum {
     largest_chunk = 504, // rows, whose sums take 258 KB of the second cache; a multiple of every tile height
     smallest_chunk = 84,
     rows_per_fill_task = 16,
-    shortest_stretch = 1 << 17, // bytes
+    bytes_at_once = 1 << 19, // that a thread takes of its share
     rows_ahead = 12, // whose results are asked for
 };
 
@@ -44,9 +43,7 @@ typedef struct packed_product {
 
     ptrdiff_t together;          // rows that lie together
     ptrdiff_t depth_blocks;
-    ptrdiff_t chunk, chunks;     // rows of one task
-    ptrdiff_t block;             // panels that meet the same rows
-    ptrdiff_t stretches, rounds; // of panels, one a task; rounds in which they get shorter, or 0: each is one block
+    ptrdiff_t chunk, chunks, blocks; // rows of one task; blocks of panels
 } packed_product;
 
 static ptrdiff_t round_up(ptrdiff_t count, ptrdiff_t unit) { return cc_ceil_div(count, unit) * unit; }
@@ -92,32 +89,44 @@ static void fill_task(void *context, ptrdiff_t task, int thread) {
 
 // MARK: Sums
 
-// A block of panels times a chunk of rows, over the whole depth.
-static void sum_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
-                      char *expanded, float *sums) {
-    int direct = p->path->direct(p->matrix.format, p->rows);
-    for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
-        ptrdiff_t word = block * cc_block_words, words = cc_min(cc_block_words, p->words - word);
-        cc_panel panels[panels_per_block];
-        for (ptrdiff_t i = 0; i < count; i++) {
-            panels[i] = (cc_panel){.format = p->matrix.format,
-                                   .group_words = p->matrix.group / 4,
-                                   .start = (const char *)p->matrix.panels + (first + i) * p->panel_bytes,
-                                   .first = word / p->ratio,
-                                   .words = cc_ceil_div(words, p->ratio)};
-            if (direct)
-                continue;
-            char *to = expanded + i * cc_block_words * cc_packed_width * 4;
-            p->path->expand(to, panels[i]);
-            panels[i] = (cc_panel){.format = p->path->per_word == 1 ? CC_PACKED_F32 : CC_PACKED_BF16,
-                                   .start = to,
-                                   .words = words,
-                                   .expanded = 1};
+// Words of one panel in one block of the depth: as they are where `expanded` is null.
+static cc_panel panel_at(const packed_product *p, ptrdiff_t index, ptrdiff_t block, char *expanded) {
+    ptrdiff_t word = block * cc_block_words, words = cc_min(cc_block_words, p->words - word);
+    cc_panel panel = {.format = p->matrix.format,
+                      .group_words = p->matrix.group / 4,
+                      .start = (const char *)p->matrix.panels + index * p->panel_bytes,
+                      .first = word / p->ratio,
+                      .words = cc_ceil_div(words, p->ratio)};
+    if (!expanded)
+        return panel;
+    p->path->expand(expanded, panel);
+    return (cc_panel){.format = p->path->per_word == 1 ? CC_PACKED_F32 : CC_PACKED_BF16,
+                      .start = expanded,
+                      .words = words,
+                      .expanded = 1};
+}
+
+// Panels times few rows: one panel after the other.
+static void sum_few(const packed_product *p, ptrdiff_t first, ptrdiff_t count, char *expanded, float *sums) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
+            cc_panel panel = panel_at(p, first + i, block, expanded);
+            p->path->multiply(row_at(p, block, 0), p->rows, &panel, sums + i * cc_packed_width, columns_per_block,
+                              block > 0);
         }
-        ptrdiff_t step = p->rows <= few_rows ? few_rows : p->path->tile_rows;
-        for (ptrdiff_t tile = 0; tile < rows; tile += step)
+}
+
+// Panels times a chunk of rows: one block of the depth after the other.
+static void sum_many(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
+                     char *expanded, float *sums) {
+    for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
+        cc_panel panels[panels_per_block];
+        for (ptrdiff_t i = 0; i < count; i++)
+            panels[i] = panel_at(p, first + i, block,
+                                 expanded ? expanded + i * cc_block_words * cc_packed_width * 4 : NULL);
+        for (ptrdiff_t tile = 0; tile < rows; tile += p->path->tile_rows)
             for (ptrdiff_t i = 0; i < count; i++)
-                p->path->multiply(row_at(p, block, row + tile), cc_min(step, rows - tile), panels[i],
+                p->path->multiply(row_at(p, block, row + tile), cc_min(p->path->tile_rows, rows - tile), &panels[i],
                                   sums + tile * columns_per_block + i * cc_packed_width, columns_per_block, block > 0);
     }
 }
@@ -149,7 +158,7 @@ static void ask_for_results(const char *y, ptrdiff_t bytes) {
         __builtin_prefetch(y + byte, 1, 3);
 }
 
-// Stores a block of sums.
+// Stores the sums of panels: of several at once, as what waits for them delays the next reading.
 static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t count, ptrdiff_t row, ptrdiff_t rows,
                          float *sums) {
     const cc_kernels *kernels = p->engine->kernels;
@@ -182,62 +191,56 @@ static void finish_block(const packed_product *p, ptrdiff_t first, ptrdiff_t cou
 
 // MARK: Tasks
 
-typedef struct panel_range {
-    ptrdiff_t first, end;
-} panel_range;
-
-// The first panel of a round: each takes half of what is left, the last one all of it.
-static ptrdiff_t start_of_round(const packed_product *p, ptrdiff_t round) {
-    ptrdiff_t blocks = cc_ceil_div(p->panels, p->block);
-    return round < p->rounds ? blocks - (blocks >> round) : blocks;
+// Scratch for expanded panels, or null if the kernel takes them as they are.
+static char *expanding_scratch(const packed_product *p, int thread) {
+    return p->path->direct(p->matrix.format, p->rows) ? NULL : cc_scratch(p->engine, thread);
 }
 
-// Few rows are as fast as memory is read, and that is slow where a stretch begins: the first ones are long. The last ones
-// are short, as others may delay a thread.
-static panel_range panels_at(const packed_product *p, ptrdiff_t stretch) {
-    panel_range blocks = {stretch, stretch + 1};
-    if (p->rounds) {
-        ptrdiff_t threads = p->engine->threads, round = stretch / threads, place = stretch % threads;
-        ptrdiff_t start = start_of_round(p, round), count = start_of_round(p, round + 1) - start;
-        blocks = (panel_range){start + count * place / threads, start + count * (place + 1) / threads};
-    }
-    return (panel_range){blocks.first * p->block, cc_min(blocks.end * p->block, p->panels)};
+static float *sums_of(const packed_product *p, int thread) {
+    return (float *)(cc_scratch(p->engine, thread) + expanded_bytes);
 }
 
-static void multiply_task(void *context, ptrdiff_t task, int thread) {
+// Columns of a gated matrix are finished together with those of the factor beside them.
+static ptrdiff_t panels_per_piece(const packed_product *p) { return p->matrix.gated ? 2 : 1; }
+
+// Few rows; a task is a thread that helps until nothing is left.
+static void multiply_pieces(void *context, ptrdiff_t task, int thread) {
+    (void)task;
     const packed_product *p = context;
-    // All panels meet a chunk before the next chunk: it stays in the outer caches, and panels are read in order.
-    panel_range panels = panels_at(p, task % p->stretches);
-    ptrdiff_t row = task / p->stretches * p->chunk, rows = cc_min(p->chunk, p->rows - row);
-    char *expanded = cc_scratch(p->engine, thread);
-    float *sums = (float *)(expanded + expanded_bytes);
-    for (ptrdiff_t panel = panels.first; panel < panels.end; panel += p->block) {
-        ptrdiff_t count = cc_min(p->block, panels.end - panel);
-        sum_block(p, panel, count, row, rows, expanded, sums);
-        finish_block(p, panel, count, row, rows, sums);
+    ptrdiff_t width = panels_per_piece(p), most = cc_max(1, bytes_at_once / (width * p->panel_bytes));
+    cc_pieces pieces;
+    while (cc_take_pieces(p->engine->shares, p->engine->threads, thread, most, &pieces)) {
+        ptrdiff_t end = pieces.end * width;
+        for (ptrdiff_t panel = pieces.first * width; panel < end; panel += panels_per_block) {
+            ptrdiff_t count = cc_min(panels_per_block, end - panel);
+            sum_few(p, panel, count, expanding_scratch(p, thread), sums_of(p, thread));
+            finish_block(p, panel, count, 0, p->rows, sums_of(p, thread));
+        }
     }
 }
 
-// Many rows: large chunks read the panels less often, small ones keep every thread busy to the end.
-static void choose_tasks(packed_product *p) {
-    ptrdiff_t threads = p->engine->threads;
-    p->together = p->path->direct(p->matrix.format, p->rows) ? 1 : p->path->together;
-    if (p->rows <= few_rows) {
-        p->block = p->matrix.gated ? 2 : 1;
-        p->chunk = p->rows;
-        p->rounds = 1;
-        while (p->panels * p->panel_bytes >> p->rounds >= shortest_stretch * threads)
-            p->rounds++;
-        p->stretches = p->rounds * threads;
-    } else {
-        p->block = panels_per_block;
-        p->rounds = 0;
-        p->stretches = cc_ceil_div(p->panels, p->block);
-        ptrdiff_t wanted = cc_ceil_div(8 * threads, p->stretches);
-        ptrdiff_t chunk = cc_ceil_div(p->rows, cc_max(wanted, cc_ceil_div(p->rows, largest_chunk)));
-        p->chunk = cc_ceil_div(chunk, smallest_chunk) * smallest_chunk;
-    }
+static void multiply_few(const packed_product *p) {
+    cc_deal_shares(p->engine->shares, p->engine->threads, p->panels / panels_per_piece(p));
+    cc_pool_run(p->engine->pool, p->engine->threads, multiply_pieces, (void *)p);
+}
+
+// Many rows; all panels meet a chunk before the next chunk: it stays in the outer caches, and panels are read in order.
+static void multiply_block(void *context, ptrdiff_t task, int thread) {
+    const packed_product *p = context;
+    ptrdiff_t panel = task % p->blocks * panels_per_block, count = cc_min(panels_per_block, p->panels - panel);
+    ptrdiff_t row = task / p->blocks * p->chunk, rows = cc_min(p->chunk, p->rows - row);
+    sum_many(p, panel, count, row, rows, expanding_scratch(p, thread), sums_of(p, thread));
+    finish_block(p, panel, count, row, rows, sums_of(p, thread));
+}
+
+// Large chunks read the panels less often, small ones keep every thread busy to the end.
+static void multiply_many(packed_product *p) {
+    p->blocks = cc_ceil_div(p->panels, panels_per_block);
+    ptrdiff_t wanted = cc_ceil_div(8 * p->engine->threads, p->blocks);
+    ptrdiff_t chunk = cc_ceil_div(p->rows, cc_max(wanted, cc_ceil_div(p->rows, largest_chunk)));
+    p->chunk = round_up(chunk, smallest_chunk);
     p->chunks = cc_ceil_div(p->rows, p->chunk);
+    cc_pool_run(p->engine->pool, p->blocks * p->chunks, multiply_block, p);
 }
 
 static const cc_packed_path *choose_path(const cc_packed_kernels *kernels, int x_type, int format) {
@@ -273,8 +276,11 @@ void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t ro
         p.rows = cc_min(part, rows - row);
         p.x = (const char *)x + row * matrix.inputs * cc_element_bytes(x_type);
         p.y = (char *)y + row * y_width * cc_element_bytes(y_type);
-        choose_tasks(&p);
+        p.together = path->direct(matrix.format, p.rows) ? 1 : path->together;
         cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_of_fill_task(&p)), fill_task, &p);
-        cc_pool_run(engine->pool, p.stretches * p.chunks, multiply_task, &p);
+        if (p.rows <= few_rows)
+            multiply_few(&p);
+        else
+            multiply_many(&p);
     }
 }

@@ -54,8 +54,8 @@ typedef struct cc_packed_path {
     int (*direct)(int format, ptrdiff_t rows);
 
     // sums[rows][32] (+)= rows · panel.
-    void (*multiply)(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t sum_stride,
-                     int accumulate);
+    void (*multiply)(const void *rows, ptrdiff_t row_count, const cc_panel *panel, float *sums,
+                     ptrdiff_t sum_stride, int accumulate);
 } cc_packed_path;
 
 typedef struct cc_packed_kernels {

@@ -77,8 +77,9 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
         }
 }
 
-static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                                  int accumulate) {
+    cc_panel panel = *of;
     const char *right = panel.start + cc_packed_offset(panel.format, 0, panel.first);
     for (ptrdiff_t row = 0; row < row_count; row += tile_rows) {
         const int32_t *left = (const int32_t *)rows + row * cc_row_words;

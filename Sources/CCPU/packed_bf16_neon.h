@@ -166,8 +166,9 @@ INLINE void multiply_few_bf16(const int32_t *rows, ptrdiff_t row_count, cc_panel
     }
 }
 
-static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                                  int accumulate) {
+    cc_panel panel = *of;
     if (!panel.expanded) {
         if (panel.format == CC_PACKED_FP8)
             multiply_few_bf16(rows, row_count, panel, CC_PACKED_FP8, sums, stride, accumulate);

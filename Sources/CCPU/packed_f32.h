@@ -262,8 +262,9 @@ INLINE void tile_packed_f32(const float *rows, int height, const float *panel, p
 
 // A few rows, one after the other, meet a panel as it is. Many, which lie together, meet an expanded one: the columns of
 // a tile, which are in the nearest cache then, meet all rows before the next columns.
-static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+static void multiply_packed_f32(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                                 int accumulate) {
+    cc_panel panel = *of;
     if (!panel.expanded) {
         multiply_few_f32(rows, row_count, panel, sums, stride, accumulate);
         return;

@@ -105,8 +105,9 @@ INLINE void multiply_int_typed(const int32_t *rows, int height, cc_panel panel, 
     }
 }
 
-static void multiply_packed_int(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+static void multiply_packed_int(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                                 int accumulate) {
+    cc_panel panel = *of;
     for (ptrdiff_t row = 0; row < row_count; row += tile_rows) {
         const int32_t *left = (const int32_t *)rows + row * cc_quantized_row_words;
         float *out = sums + row * stride;

@@ -248,8 +248,9 @@ INLINE void multiply_bytes_typed(const int32_t *rows, int height, cc_panel panel
     }
 }
 
-static void multiply_bytes(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+static void multiply_bytes(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                            int accumulate) {
+    cc_panel panel = *of;
     // Tiles of equal heights: a last tile of one row would unpack every word for that row alone.
     ptrdiff_t tiles = cc_ceil_div(row_count, byte_tile_rows), height = cc_ceil_div(row_count, tiles);
     for (ptrdiff_t row = 0; row < row_count; row += height) {

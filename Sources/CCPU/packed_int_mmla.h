@@ -70,8 +70,9 @@ INLINE void multiply_mmla_typed(const int32_t *rows, int pairs, ptrdiff_t height
     }
 }
 
-static void multiply_mmla(const void *rows, ptrdiff_t row_count, cc_panel panel, float *sums, ptrdiff_t stride,
+static void multiply_mmla(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                           int accumulate) {
+    cc_panel panel = *of;
     if (row_count == 1) {
         multiply_dot(rows, row_count, panel, sums, stride, accumulate);
         return;

@@ -1,9 +1,13 @@
 // Checks the kernels of CCPU against double-precision loops, at odd sizes, on every instruction set that this
 // processor has. Prints the worst error of each operation; exits with 1 when one is over its tolerance.
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../../Sources/CCPU/shares.h"
 #include "CCPU.h"
 
 static uint64_t state = 7;
@@ -314,7 +318,60 @@ static void check_pages(cc_engine *e, int isa, int type, int stored, ptrdiff_t c
     free(table), free(q), free(y), free(want);
 }
 
+enum { share_threads = 4, share_pieces = 5000 };
+
+typedef struct sharing {
+    cc_share *shares;
+    ptrdiff_t most;
+    int thread;
+    pthread_barrier_t *start;
+    unsigned char *taken; // of each piece, by one thread
+} sharing;
+
+static void *take_pieces(void *argument) {
+    sharing *s = argument;
+    cc_pieces pieces;
+    pthread_barrier_wait(s->start);
+    while (cc_take_pieces(s->shares, share_threads, s->thread, s->most, &pieces))
+        for (ptrdiff_t piece = pieces.first; piece < pieces.end; piece++)
+            s->taken[piece]++;
+    return NULL;
+}
+
+// However the threads meet, each piece is taken once.
+static void check_shares(ptrdiff_t pieces, ptrdiff_t most) {
+    static unsigned char taken[share_threads][share_pieces];
+    cc_share shares[share_threads];
+    pthread_t threads[share_threads];
+    sharing of[share_threads];
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, share_threads);
+    memset(taken, 0, sizeof taken);
+    cc_deal_shares(shares, share_threads, pieces);
+    for (int i = 0; i < share_threads; i++) {
+        of[i] = (sharing){shares, most, i, &start, taken[i]};
+        if (pthread_create(&threads[i], NULL, take_pieces, &of[i]) != 0)
+            exit(2);
+    }
+    for (int i = 0; i < share_threads; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&start);
+    int wrong = 0;
+    for (ptrdiff_t piece = 0; piece < share_pieces; piece++) {
+        int times = 0;
+        for (int i = 0; i < share_threads; i++)
+            times += taken[i][piece];
+        wrong += times != (piece < pieces);
+    }
+    failures += wrong > 0;
+    printf("shares     n=%-6td at most %-5td %d wrong%s\n", pieces, most, wrong, wrong ? "  FAILED" : "");
+}
+
 int main(void) {
+    static const ptrdiff_t pieces[] = {0, 1, 3, 4, 7, 129, share_pieces};
+    for (int i = 0; i < 7; i++)
+        for (int round = 0; round < 20; round++)
+            check_shares(pieces[i], round % 2 ? 1 : 64);
     for (int isa = CC_ISA_PORTABLE; isa <= CC_ISA_NEON_BF16; isa++) {
         cc_engine *e = cc_isa_supported(isa) ? cc_engine_create(2, isa) : NULL;
         if (!e && isa == CC_ISA_PORTABLE)
