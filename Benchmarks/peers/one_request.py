@@ -26,7 +26,11 @@ import reading
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROMPT, TOKENS, BETWEEN_READINGS = 16, 100, 5
-KINDS = dict(zip(("BF16", "Q8_0", "Q4_0"), (compare.PRECISIONS[group] for group in ("decoder", "int8", "int4"))))
+# What ours is asked for, and the format of llama.cpp beside it; int4 in groups of 64, as many bits as Q4_0, and of 128.
+KINDS = {
+    compare.PRECISIONS["decoder"]: "BF16", compare.PRECISIONS["int8"]: "Q8_0", compare.PRECISIONS["int4"]: "Q4_0",
+    "decoder=int4-128,output=int4-128": "Q4_0",
+}
 
 
 def measure_peer(kind: str, library: str, threads: int) -> None:
@@ -62,23 +66,23 @@ def output_of(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def decoding_of_ours(facet: str, kind: str, threads: int) -> dict:
+def decoding_of_ours(facet: str, dtype: str, threads: int) -> dict:
     report = json.loads(output_of([
         facet, "bench", "model", "--config", str(figures.REDUCED), "--no-image", "--prompt-tokens", str(PROMPT),
-        "--new-tokens", str(TOKENS), "--dtype", KINDS[kind], "--threads", str(threads), "--repeats", "1", "--limits",
+        "--new-tokens", str(TOKENS), "--dtype", dtype, "--threads", str(threads), "--repeats", "1", "--limits",
         "--json"]))
     figure = next(figure for figure in report["figures"] if figure["name"] == "decode")
     return {"speed": figure["median"], "read": figure["fraction"]}
 
 
 def pairs_of(arguments: argparse.Namespace, library: str) -> dict[str, list[dict]]:
-    """Both programs' speeds, by the format of the weights."""
-    runs = {kind: [] for kind in KINDS}
+    """Both programs' speeds, by what ours is asked for."""
+    runs = {dtype: [] for dtype in KINDS if arguments.only in dtype}
     peer = [sys.executable, __file__, "--threads", str(arguments.threads), "--peer"]
     for _ in range(arguments.rounds):
-        for kind, pairs in runs.items():
-            ours = decoding_of_ours(arguments.facet, kind, arguments.threads)
-            theirs = json.loads(output_of([*peer, kind, library]))
+        for dtype, pairs in runs.items():
+            ours = decoding_of_ours(arguments.facet, dtype, arguments.threads)
+            theirs = json.loads(output_of([*peer, KINDS[dtype], library]))
             ratio = ours["speed"] / theirs["speed"]
             pairs.append({"ours": ours, "llama.cpp": theirs, "ratio": ratio, "at_most": ratio / ours["read"]})
     return runs
@@ -93,6 +97,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--facet", default=str(HERE.parent.parent / ".build" / "release" / "facet"))
+    parser.add_argument("--only", default="", help="what is asked of ours has to contain this")
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--peer", nargs=2, metavar=("TYPE", "LIBRARY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -103,10 +108,10 @@ def main() -> None:
         runs = pairs_of(arguments, str(reading.build(pathlib.Path(folder))))
     print("| weights | ours, tokens/s | of reading | llama.cpp | of reading | ratio, median (all) | at most |")
     print("| --- | ---: | ---: | ---: | ---: | --- | ---: |")
-    for kind, pairs in runs.items():
+    for dtype, pairs in runs.items():
         ours, theirs = ([pair[name] for pair in pairs] for name in ("ours", "llama.cpp"))
         ratios = sorted(pair["ratio"] for pair in pairs)
-        print(f"| {KINDS[kind]}, {kind} | {middle(ours, 'speed'):.1f} | {100 * middle(ours, 'read'):.0f} % | "
+        print(f"| {dtype}, {KINDS[dtype]} | {middle(ours, 'speed'):.1f} | {100 * middle(ours, 'read'):.0f} % | "
               f"{middle(theirs, 'speed'):.1f} | {100 * middle(theirs, 'read'):.0f} % | {statistics.median(ratios):.2f} "
               f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}) | {middle(pairs, 'at_most'):.2f} |")
     if arguments.output:
