@@ -22,8 +22,9 @@ enum {
     largest_chunk = 504, // rows, whose sums take 258 KB of the second cache; a multiple of every tile height
     smallest_chunk = 84,
     rows_per_fill_task = 16,
-    bytes_at_once = 1 << 19, // that a thread takes of its share
-    rows_ahead = 12, // whose results are asked for
+    bytes_at_once = 1 << 19,    // that a thread takes of its share
+    bytes_per_thread = 1 << 18, // of few rows' panels: another thread would not pay for less
+    rows_ahead = 12,            // whose results are asked for
 };
 
 typedef struct packed_product {
@@ -41,9 +42,10 @@ typedef struct packed_product {
     char *y;
     int y_type;
 
-    ptrdiff_t together;          // rows that lie together
+    ptrdiff_t together; // rows that lie together
     ptrdiff_t depth_blocks;
-    ptrdiff_t chunk, chunks, blocks; // rows of one task; blocks of panels
+    ptrdiff_t chunk, chunks; // rows of one task
+    ptrdiff_t blocks;        // of panels, one a task
 } packed_product;
 
 static ptrdiff_t round_up(ptrdiff_t count, ptrdiff_t unit) { return cc_ceil_div(count, unit) * unit; }
@@ -219,9 +221,10 @@ static void multiply_pieces(void *context, ptrdiff_t task, int thread) {
     }
 }
 
-static void multiply_few(const packed_product *p) {
+static void multiply_few(packed_product *p) {
+    ptrdiff_t threads = cc_min(p->engine->threads, cc_ceil_div(p->panels * p->panel_bytes, bytes_per_thread));
     cc_deal_shares(p->engine->shares, p->engine->threads, p->panels / panels_per_piece(p));
-    cc_pool_run(p->engine->pool, p->engine->threads, multiply_pieces, (void *)p);
+    cc_pool_run(p->engine->pool, threads, multiply_pieces, p);
 }
 
 // Many rows; all panels meet a chunk before the next chunk: it stays in the outer caches, and panels are read in order.

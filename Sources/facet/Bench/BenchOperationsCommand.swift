@@ -76,7 +76,7 @@ struct BenchOperationsCommand: AsyncParsableCommand {
             throw CommandError.invalidOption(
                 name: "--format", expected: PackedFormat.allCases.map(\.rawValue).joined(separator: ", "), got: format)
         }
-        let group = group ?? packed.groups.last ?? 0
+        let group = group ?? packed.groups.first ?? 0
         guard packed.groups.contains(group) else {
             throw CommandError.invalidOption(
                 name: "--group", expected: packed.groups.map(String.init).joined(separator: ", "), got: "\(group)")
