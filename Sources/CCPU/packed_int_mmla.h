@@ -72,11 +72,11 @@ INLINE void multiply_mmla_typed(const int32_t *rows, int pairs, ptrdiff_t height
 
 static void multiply_mmla(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                           int accumulate) {
-    cc_panel panel = *of;
     if (row_count == 1) {
-        multiply_dot(rows, row_count, panel, sums, stride, accumulate);
+        multiply_dot(rows, row_count, of, sums, stride, accumulate);
         return;
     }
+    cc_panel panel = *of;
     ptrdiff_t height = mmla_height(row_count);
     for (ptrdiff_t row = 0; row < row_count; row += height) {
         const int32_t *left = (const int32_t *)rows + row * cc_quantized_row_words;
