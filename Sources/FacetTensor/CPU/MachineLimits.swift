@@ -26,9 +26,10 @@ public struct MachineLimits: Sendable, Hashable {
     ///
     /// Every figure is the best of several short samples, of a millisecond where that is enough: another program
     /// on the machine can only make a sample slower.
+    /// - Parameter reading: the memory to read; its own without one.
     /// - Throws: `.outOfMemory` without half a gibibyte to read.
-    public static func measure(_ backend: CPUBackend) throws(TensorError) -> MachineLimits {
-        let probe = try ReadProbe(backend)
+    public static func measure(_ backend: CPUBackend, reading: ReadProbe? = nil) throws(TensorError) -> MachineLimits {
+        let probe = if let reading { reading } else { try ReadProbe(backend) }
         let engine = backend.engine
         let pair = best(of: 100) { cc_measure_flops(engine, Int32(CC_BF16), 0.001) }
         return MachineLimits(

@@ -93,10 +93,11 @@ struct BenchModelCommand: AsyncParsableCommand {
         }
         let measuresLimits = cards.isEmpty && (limits || peers != nil)
         let limitBackend = measuresLimits ? try Backends.cpu(threads: model.threads) : nil
+        let reading = try limitBackend.map { try ReadProbe($0) }
         var benchmark = ModelBenchmark(
             runner: try ModelRunner(network, limits: sizes, demands: demands), configuration: configuration,
-            timesLayers: choice == nil, reading: try limitBackend.map { try ReadProbe($0) })
-        var machineLimits = try limitBackend.map { [try MachineLimits.measure($0)] } ?? []
+            timesLayers: choice == nil, reading: reading)
+        var machineLimits = try limitBackend.map { [try MachineLimits.measure($0, reading: reading)] } ?? []
         for round in 1...repeats {
             progress.show("Round \(round) of \(repeats) …")
             try benchmark.runRound(promptTokens: promptTokens, newTokens: newTokens, withImage: image)
@@ -106,7 +107,7 @@ struct BenchModelCommand: AsyncParsableCommand {
             }
         }
         let peakMemory = PeakMemory.byteCount
-        if let limitBackend { machineLimits.append(try MachineLimits.measure(limitBackend)) }
+        if let limitBackend { machineLimits.append(try MachineLimits.measure(limitBackend, reading: reading)) }
         progress.clear()
         let threads = Backends.threadCount(devices)
         let work = try ModelWork(

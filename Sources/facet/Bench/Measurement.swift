@@ -11,23 +11,4 @@ struct Measurement: Sendable {
 
     /// The longest time.
     var slowest: Double { seconds[seconds.count - 1] }
-
-    /// Runs `body` once to warm up, then until both limits are met.
-    ///
-    /// - Parameters:
-    ///   - duration: the runs take at least this long together.
-    ///   - count: there are at least so many.
-    static func repeating(for duration: Duration, atLeast count: Int = 5, _ body: () throws -> Void) rethrows
-        -> Measurement
-    {
-        try body()
-        let clock = ContinuousClock()
-        let start = clock.now
-        var seconds: [Double] = []
-        while seconds.count < count || clock.now - start < duration {
-            let elapsed = try clock.measure(body)
-            seconds.append(elapsed / .seconds(1))
-        }
-        return Measurement(seconds: seconds.sorted())
-    }
 }

@@ -24,7 +24,11 @@ struct MeasurementBesideLimit {
         for index in 0..<count { try run { try body(index) } }
     }
 
-    /// Runs `body` once to warm up, then as often as ``Measurement/repeating(for:atLeast:_:)`` does.
+    /// Runs `body` once to warm up, then until both limits are met.
+    ///
+    /// - Parameters:
+    ///   - duration: the runs and the samples take at least this long together.
+    ///   - count: there are at least so many runs.
     mutating func repeating(for duration: Duration, atLeast count: Int = 5, _ body: () throws -> Void) rethrows {
         try body()
         lastLimit = sample?() ?? 0
