@@ -94,11 +94,9 @@ static void fill_task(void *context, ptrdiff_t task, int thread) {
 // Words of one panel in one block of the depth: as they are where `expanded` is null.
 static cc_panel panel_at(const packed_product *p, ptrdiff_t index, ptrdiff_t block, char *expanded) {
     ptrdiff_t word = block * cc_block_words, words = cc_min(cc_block_words, p->words - word);
-    cc_panel panel = {.format = p->matrix.format,
-                      .group_words = p->matrix.group / 4,
-                      .start = (const char *)p->matrix.panels + index * p->panel_bytes,
-                      .first = word / p->ratio,
-                      .words = cc_ceil_div(words, p->ratio)};
+    cc_panel panel = cc_whole_panel(&p->matrix, (const char *)p->matrix.panels + index * p->panel_bytes);
+    panel.first = word / p->ratio;
+    panel.words = cc_ceil_div(words, p->ratio);
     if (!expanded)
         return panel;
     p->path->expand(expanded, panel);
@@ -261,7 +259,7 @@ void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t ro
                         .path = path,
                         .matrix = matrix,
                         .panels = cc_packed_panels(matrix.gated, matrix.outputs),
-                        .panel_bytes = cc_packed_panel_bytes(matrix.format, matrix.inputs, matrix.group),
+                        .panel_bytes = cc_packed_panel_bytes(&matrix),
                         .words = cc_ceil_div(matrix.inputs, path->per_word),
                         .ratio = cc_packed_per_word(matrix.format) / path->per_word,
                         .x_type = x_type,

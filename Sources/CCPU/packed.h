@@ -7,19 +7,18 @@
 //   f16    [inputs / 2][32][2]                 half: two neighbors along the depth are a word
 //   bf16   [inputs / 2][32][2]                 bfloat16, likewise
 //   fp8    [32] float scales, [inputs / 2][32][2] bytes
-//   int8   per group: [32] float scales, [group / 4][32][4] bytes, code + 128
-//   int4   per group: [32] float scales, [group / 4][16][4] bytes: the low half is code + 8 of column i, the high half
-//          that of column i + 16
+//   int8   per group: [32] scales, [group / 4][32][4] bytes, code + 128
+//   int4   per group: [32] scales, [group / 4][16][4] bytes: the low half is code + 8 of column i, the high half that of
+//          column i + 16
 //
 // Depths are rounded up to whole words, completed by the code of zero. The last group may be short; with one scale
-// a row the row is one group. What is read together lies together: a product of one row reads a matrix from its first
-// byte to its last.
+// a row the row is one group. Scales of groups are bfloat16 or float, whichever the matrix says; that of a row is float.
+// What is read together lies together: a product of one row reads a matrix from its first byte to its last.
 #pragma once
 #include "CCPU.h"
 
 enum {
     cc_packed_width = 32,
-    cc_scale_bytes = cc_packed_width * 4,
     cc_few_packed_rows = 14, // rows that are multiplied panel by panel, each word used as soon as it is read
     // Distance of two quantized rows: codes, then a scale and a correction for each of at most 32 groups; an odd
     // number of cache lines.
@@ -29,6 +28,7 @@ enum {
 // What the kernels need to know of one panel, and which part of the depth they work on.
 typedef struct cc_panel {
     int format;
+    int scale_type;        // CC_F32 or CC_BF16
     ptrdiff_t group_words; // words of the panel between scales; 0 for one scale a row, or none
     const char *start;
     ptrdiff_t first; // word of the panel
@@ -87,17 +87,30 @@ static inline ptrdiff_t cc_packed_words(int format, ptrdiff_t inputs) {
     return (inputs + per_word - 1) / per_word;
 }
 
-// Byte of a panel where a word starts; scales lie before the first word of their group.
-static inline ptrdiff_t cc_packed_offset(int format, ptrdiff_t group_words, ptrdiff_t word) {
-    ptrdiff_t codes = word * cc_packed_word_bytes(format);
-    if (format < CC_PACKED_FP8)
+// Bytes of one scale of all columns of a panel.
+static inline ptrdiff_t cc_scale_bytes(int type) { return cc_packed_width * (type == CC_F32 ? 4 : 2); }
+
+// Where a word of a panel starts; scales lie before the first word of their group.
+static inline const char *cc_panel_word(cc_panel panel, ptrdiff_t word) {
+    const char *codes = panel.start + word * cc_packed_word_bytes(panel.format);
+    if (panel.format < CC_PACKED_FP8)
         return codes;
-    return codes + cc_scale_bytes * (group_words ? word / group_words + 1 : 1);
+    return codes + cc_scale_bytes(panel.scale_type) * (panel.group_words ? word / panel.group_words + 1 : 1);
 }
 
-static inline ptrdiff_t cc_packed_panel_bytes(int format, ptrdiff_t inputs, ptrdiff_t group) {
-    ptrdiff_t words = cc_packed_words(format, inputs);
-    return cc_packed_offset(format, group / 4, words - 1) + cc_packed_word_bytes(format);
+// The whole depth of a panel of a matrix, which starts at `start`.
+static inline cc_panel cc_whole_panel(const cc_packed *matrix, const char *start) {
+    return (cc_panel){.format = matrix->format,
+                      .scale_type = matrix->scale_type,
+                      .group_words = matrix->group / 4,
+                      .start = start,
+                      .words = cc_packed_words(matrix->format, matrix->inputs)};
+}
+
+static inline ptrdiff_t cc_packed_panel_bytes(const cc_packed *matrix) {
+    static const char start[1];
+    cc_panel panel = cc_whole_panel(matrix, start);
+    return cc_panel_word(panel, panel.words - 1) + cc_packed_word_bytes(matrix->format) - start;
 }
 
 // Panels of a matrix.

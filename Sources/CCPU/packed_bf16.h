@@ -36,7 +36,7 @@ INLINE void widen_fp8_word(vi pairs[2], const char *codes) {
 }
 
 static void expand_bf16(void *words, cc_panel panel) {
-    const char *from = panel.start + cc_packed_offset(CC_PACKED_FP8, 0, panel.first);
+    const char *from = cc_panel_word(panel, panel.first);
     for (ptrdiff_t i = 0; i < panel.words; i++) {
         vi pairs[2];
         widen_fp8_word(pairs, from + i * 64);
@@ -80,7 +80,7 @@ INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel,
 static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,
                                  int accumulate) {
     cc_panel panel = *of;
-    const char *right = panel.start + cc_packed_offset(panel.format, 0, panel.first);
+    const char *right = cc_panel_word(panel, panel.first);
     for (ptrdiff_t row = 0; row < row_count; row += tile_rows) {
         const int32_t *left = (const int32_t *)rows + row * cc_row_words;
         float *out = sums + row * stride;

@@ -49,7 +49,7 @@ INLINE column_pairs load_columns(const char *word, int format, int v, int second
 }
 
 INLINE void expand_columns(char *to, cc_panel panel, int format) {
-    const char *from = panel.start + cc_packed_offset(format, 0, panel.first);
+    const char *from = cc_panel_word(panel, panel.first);
     ptrdiff_t bytes = cc_packed_word_bytes(format);
     for (ptrdiff_t k = 0; k < panel.words; k += 2, from += 2 * bytes, to += 2 * mmla_columns * 4)
 #pragma clang loop unroll(full)
@@ -149,7 +149,7 @@ INLINE void multiply_row_bf16(const int32_t *row, const char *panel, int format,
 // Few rows meet a panel as it is.
 INLINE void multiply_few_bf16(const int32_t *rows, ptrdiff_t row_count, cc_panel panel, int format, float *sums,
                               ptrdiff_t stride, int accumulate) {
-    const char *right = panel.start + cc_packed_offset(format, 0, panel.first);
+    const char *right = cc_panel_word(panel, panel.first);
     if (row_count == 1) {
         multiply_row_bf16(rows, right, format, panel.words, sums, accumulate);
         return;

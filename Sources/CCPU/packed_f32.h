@@ -4,6 +4,7 @@
 // the work, and lie together as [word][packed_rows_f32], so that a tile reads one stream of each). A sum runs over the
 // depth in the same order in both.
 #pragma once
+#include "packed_scales.h"
 #include "rowwise.h"
 
 static void fill_packed_row_f32(void *row, const void *x, int type, ptrdiff_t count, ptrdiff_t group, int offset) {
@@ -67,22 +68,6 @@ INLINE vf decode_element(int format, const char *word, int v, int e) {
     return __builtin_convertvector((vi)(bits >> 8 * e & 0xff) - 128, vf);
 }
 
-// Scales of the codes of a word; fp8 is scaled after the product.
-INLINE const float *scales_at(cc_panel panel, ptrdiff_t word) {
-    if (!panel.group_words)
-        return (const float *)panel.start;
-    ptrdiff_t first = word - word % panel.group_words;
-    return (const float *)(panel.start + cc_packed_offset(panel.format, panel.group_words, first) - cc_scale_bytes);
-}
-
-// Reads scales before the codes that lie after them, though they are needed last: memory is fastest from the first byte to
-// the last. See Benchmarks/LOG.md.
-INLINE void touch_scales(const float *scales) {
-    const volatile float *lines = scales;
-    (void)lines[0];
-    (void)lines[16];
-}
-
 // A tile is so many rows and vectors of columns; its sums fill the registers.
 #if CC_VECTOR_BYTES == 64
 enum { packed_rows_f32 = 14, packed_tile_vectors = 2 };
@@ -123,8 +108,9 @@ INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
     ptrdiff_t end = panel.first + panel.words;
     for (ptrdiff_t word = panel.first; word < end;) {
         ptrdiff_t count = run_length(panel, word);
-        const float *scales = scales_at(panel, word);
-        const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
+        float space[cc_packed_width];
+        const float *scales = widen_scales(scales_at(panel, word), space);
+        const char *from = cc_panel_word(panel, word);
         for (ptrdiff_t i = 0; i < count; i++, to += per_word * packed_tile_width) {
 #pragma clang loop unroll(full)
             for (int v = 0; v < packed_vectors; v++)

@@ -70,8 +70,9 @@ INLINE void tile_few_f32(const float *rows, int height, cc_panel panel, int form
     ptrdiff_t end = panel.first + panel.words;
     for (ptrdiff_t word = panel.first; word < end;) {
         ptrdiff_t count = run_length(panel, word);
-        const float *scales = scales_at(panel, word);
-        const char *from = panel.start + cc_packed_offset(format, panel.group_words, word);
+        float space[cc_packed_width];
+        const float *scales = widen_scales(scales_at(panel, word), space);
+        const char *from = cc_panel_word(panel, word);
         for (ptrdiff_t i = 0; i < count; i++, from += bytes, rows += per_word) {
             if (first == 0)
                 ask_for_words(from, bytes);

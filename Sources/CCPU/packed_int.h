@@ -52,7 +52,7 @@ static int direct_int(int format, ptrdiff_t rows) {
 // One group: `group` is the row's, which starts at word `first`; `codes` and `scales` are the panel's. `height` and `int4`
 // are constants at every call. A high half counts 16 times: what it makes is divided at the end.
 INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
-                       const char *codes, const float *scales, int int4, float *sums, ptrdiff_t stride, int accumulate) {
+                       const char *codes, panel_scales scales, int int4, float *sums, ptrdiff_t stride, int accumulate) {
     const ptrdiff_t bytes = int4 ? 64 : 128;
     touch_scales(scales);
     __m512i sum[tile_rows][2];
@@ -79,7 +79,7 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
             sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], right[1], left);
         }
     }
-    vf scale[2] = {load(scales), load(scales + LANES)};
+    vf scale[2] = {load_scales(scales, 0), load_scales(scales, 1)};
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
         float scale_of_row;
@@ -99,7 +99,7 @@ INLINE void multiply_int_typed(const int32_t *rows, int height, cc_panel panel, 
     ptrdiff_t step = words_of_group(panel);
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first;
-        const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+        const char *codes = cc_panel_word(panel, word);
         tile_group(rows, group, first, cc_min(step, panel.words - first), height, codes, scales_at(panel, word), int4,
                    sums, stride, accumulate || first > 0);
     }

@@ -196,7 +196,7 @@ INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, cons
 
 // One group: `codes` and `scales` are the panel's, `group` and `word` the row's.
 INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdiff_t words, int height,
-                       const char *codes, const float *scales, int int4, int first, int vectors, float *sums,
+                       const char *codes, panel_scales scales, int int4, int first, int vectors, float *sums,
                        ptrdiff_t stride, int accumulate) {
     byte_sums sum;
     if (first == 0)
@@ -224,7 +224,7 @@ INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptr
         for (int v = 0; v < vectors; v++) {
             float *to = sums + r * stride + (first + v) * LANES;
             vf value = (vf)_mm256_cvtepi32_ps(sum.of[r][v]), before = accumulate ? load(to) : splat(0);
-            store(to, before + value * (load(scales + (first + v) * LANES) * splat(scale_of_row)));
+            store(to, before + value * (load_scales(scales, first + v) * splat(scale_of_row)));
         }
     }
 }
@@ -239,7 +239,7 @@ INLINE void multiply_bytes_typed(const int32_t *rows, int height, cc_panel panel
     ptrdiff_t step = words_of_group(panel);
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
-        const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+        const char *codes = cc_panel_word(panel, word);
         const int vectors = height <= 2 ? 4 : 2;
 #pragma clang loop unroll(full)
         for (int v = 0; v < 4; v += vectors)

@@ -26,7 +26,7 @@ INLINE void add_code_words(int32x4_t sum[mmla_pairs][2 * packed_vectors], const 
 
 // One group of pairs of rows and some vectors of four columns, from vector `first` on: as tile_dot.
 INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, ptrdiff_t group, ptrdiff_t word,
-                          ptrdiff_t words, const char *codes, const float *scales, int int4, int first, int vectors,
+                          ptrdiff_t words, const char *codes, panel_scales scales, int int4, int first, int vectors,
                           float *sums, ptrdiff_t stride, int accumulate) {
     int32x4_t sum[mmla_pairs][2 * packed_vectors];
 #pragma clang loop unroll(full)
@@ -51,7 +51,7 @@ INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, ptrd
             for (int r = 0; r < 2; r++) {
                 uint32x4_t a = vreinterpretq_u32_s32(sum[p][2 * v]), b = vreinterpretq_u32_s32(sum[p][2 * v + 1]);
                 if (2 * p + r < height)
-                    add_scaled(sums + (2 * p + r) * stride, scales, (first + v) * LANES,
+                    add_scaled(sums + (2 * p + r) * stride, scales, first + v,
                                scale_of_group(rows + (2 * p + r) * cc_quantized_row_words, group),
                                vreinterpretq_s32_u32(sums_of_row(a, b, r)), accumulate);
             }
@@ -62,7 +62,7 @@ INLINE void multiply_mmla_typed(const int32_t *rows, int pairs, ptrdiff_t height
     ptrdiff_t step = words_of_group(panel);
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
-        const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+        const char *codes = cc_panel_word(panel, word);
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_vectors; v += mmla_width(pairs))
             tile_mmla_int(rows, pairs, height, group, first, words, codes, scales_at(panel, word), int4, v,

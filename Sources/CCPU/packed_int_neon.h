@@ -85,16 +85,16 @@ INLINE float scale_of_group(const int32_t *row, ptrdiff_t group) {
 }
 
 // Adds a group's sums of four columns to those of the row, scaled.
-INLINE void add_scaled(float *sums, const float *scales, int column, float scale_of_row, int32x4_t sum,
+INLINE void add_scaled(float *sums, panel_scales scales, int v, float scale_of_row, int32x4_t sum,
                        int accumulate) {
-    vf value = (vf)vcvtq_f32_s32(sum), before = accumulate ? load(sums + column) : splat(0);
-    store(sums + column, before + value * (load(scales + column) * splat(scale_of_row)));
+    vf value = (vf)vcvtq_f32_s32(sum), before = accumulate ? load(sums + v * LANES) : splat(0);
+    store(sums + v * LANES, before + value * (load_scales(scales, v) * splat(scale_of_row)));
 }
 
 // One group and one half of the columns: `codes` and `scales` are the panel's, `group` and `word` the row's. `height`,
 // `int4` and `first` are constants at every call, so the sums live in registers.
 INLINE void tile_dot(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdiff_t words, int height,
-                     const char *codes, const float *scales, int int4, int first, float *sums, ptrdiff_t stride,
+                     const char *codes, panel_scales scales, int int4, int first, float *sums, ptrdiff_t stride,
                      int accumulate) {
     int32x4_t sum[dot_tile_rows][dot_tile_vectors];
 #pragma clang loop unroll(full)
@@ -120,7 +120,7 @@ INLINE void tile_dot(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdi
         float scale_of_row = scale_of_group(rows + r * cc_quantized_row_words, group);
 #pragma clang loop unroll(full)
         for (int v = 0; v < dot_tile_vectors; v++)
-            add_scaled(sums + r * stride, scales, (first + v) * LANES, scale_of_row, sum[r][v], accumulate);
+            add_scaled(sums + r * stride, scales, first + v, scale_of_row, sum[r][v], accumulate);
     }
 }
 
@@ -129,7 +129,7 @@ INLINE void multiply_dot_typed(const int32_t *rows, int height, cc_panel panel, 
     ptrdiff_t step = words_of_group(panel);
     for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
         ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
-        const char *codes = panel.start + cc_packed_offset(panel.format, panel.group_words, word);
+        const char *codes = cc_panel_word(panel, word);
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_vectors; v += dot_tile_vectors)
             tile_dot(rows, group, first, words, height, codes, scales_at(panel, word), int4, v, sums, stride,

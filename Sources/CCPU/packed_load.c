@@ -15,8 +15,8 @@ enum { piece_words = 512, line_bytes = piece_words * 4 + 64 };
 
 ptrdiff_t cc_packed_step(void) { return cc_packed_width; }
 
-ptrdiff_t cc_packed_bytes(int format, int gated, ptrdiff_t outputs, ptrdiff_t inputs, ptrdiff_t group) {
-    return cc_packed_panels(gated, outputs) * cc_packed_panel_bytes(format, inputs, group);
+ptrdiff_t cc_packed_bytes(cc_packed matrix) {
+    return cc_packed_panels(matrix.gated, matrix.outputs) * cc_packed_panel_bytes(&matrix);
 }
 
 void cc_prefer_huge_pages(void *memory, ptrdiff_t bytes) {
@@ -32,7 +32,7 @@ typedef struct packing {
     ptrdiff_t first, count; // outputs
     const char *rows;
     int row_type;
-    const float *scales;
+    const char *scales;
 } packing;
 
 static int storage_type(int format) {
@@ -53,21 +53,22 @@ static void convert_row(const packing *p, char *to, const char *from, ptrdiff_t 
 // Four codes of int4 in 16 bits, as the low halves of four bytes.
 static uint32_t spread(uint32_t x) { return (x & 0xf) | (x & 0xf0) << 4 | (x & 0xf00) << 8 | (x & 0xf000) << 12; }
 
-// Writes transposed source words as words of the panel, from word `word` on; returns how many panel words those are.
-static void store_words(const cc_packed *m, char *panel, ptrdiff_t word, const uint32_t *words, ptrdiff_t count,
-                        ptrdiff_t limit) {
-    ptrdiff_t group_words = m->group / 4;
+// Where a word of a panel is written.
+static char *word_of(cc_panel panel, ptrdiff_t word) { return (char *)cc_panel_word(panel, word); }
+
+// Writes transposed source words as words of the panel, from word `word` on.
+static void store_words(cc_panel panel, ptrdiff_t word, const uint32_t *words, ptrdiff_t count) {
     for (ptrdiff_t k = 0; k < count; k++, words += cc_packed_width) {
-        if (m->format <= CC_PACKED_BF16) {
-            memcpy(panel + cc_packed_offset(m->format, 0, word + k), words, cc_packed_width * 4);
-        } else if (m->format == CC_PACKED_INT8) {
-            uint32_t *to = (uint32_t *)(panel + cc_packed_offset(m->format, group_words, word + k));
+        if (panel.format <= CC_PACKED_BF16) {
+            memcpy(word_of(panel, word + k), words, cc_packed_width * 4);
+        } else if (panel.format == CC_PACKED_INT8) {
+            uint32_t *to = (uint32_t *)word_of(panel, word + k);
             for (int i = 0; i < cc_packed_width; i++)
                 to[i] = words[i] ^ 0x80808080u;
         } else {
-            for (int half = 0; half < 2 && word + 2 * k + half < limit; half++) {
-                char *to = panel + cc_packed_offset(m->format, group_words, word + 2 * k + half);
-                if (m->format == CC_PACKED_FP8)
+            for (int half = 0; half < 2 && word + 2 * k + half < panel.words; half++) {
+                char *to = word_of(panel, word + 2 * k + half);
+                if (panel.format == CC_PACKED_FP8)
                     for (int i = 0; i < cc_packed_width; i++)
                         ((uint16_t *)to)[i] = (uint16_t)(words[i] >> 16 * half);
                 else
@@ -111,24 +112,27 @@ static void fill_words(const packing *p, char *to, const char *row, ptrdiff_t fi
     }
 }
 
-// The scale of a row and group. An fp8 row with a NaN among its codes gets a NaN for its scale, which makes the same of
-// every sum with it; so the products need not look for one.
-static float scale_of(const packing *p, ptrdiff_t row, ptrdiff_t group, ptrdiff_t groups) {
-    const char *codes = p->rows + row * p->matrix.inputs;
-    size_t count = (size_t)p->matrix.inputs;
-    if (p->matrix.format == CC_PACKED_FP8 && (memchr(codes, 0x7f, count) || memchr(codes, 0xff, count)))
-        return NAN;
-    return p->scales[row * groups + group];
+// Writes the scales of one panel; missing columns have zeros.
+static void store_scales(const packing *p, cc_panel panel, cc_panel_columns columns, ptrdiff_t row) {
+    const cc_packed *m = &p->matrix;
+    ptrdiff_t groups = m->group ? cc_ceil_div(m->inputs, m->group) : 1, size = cc_element_bytes(m->scale_type);
+    for (ptrdiff_t g = 0; g < groups; g++) {
+        char *to = word_of(panel, g * panel.group_words) - cc_scale_bytes(m->scale_type);
+        memset(to, 0, (size_t)cc_scale_bytes(m->scale_type));
+        for (ptrdiff_t i = 0; i < columns.count; i++)
+            memcpy(to + i * size, p->scales + ((row + i) * groups + g) * size, (size_t)size);
+    }
 }
 
-// Writes the scales of one panel.
-static void store_scales(const packing *p, char *panel, cc_panel_columns columns, ptrdiff_t row) {
-    const cc_packed *m = &p->matrix;
-    ptrdiff_t groups = m->group ? cc_ceil_div(m->inputs, m->group) : 1, group_words = m->group / 4;
-    for (ptrdiff_t g = 0; g < groups; g++) {
-        float *to = (float *)(panel + cc_packed_offset(m->format, group_words, g * group_words) - cc_scale_bytes);
-        for (ptrdiff_t i = 0; i < cc_packed_width; i++)
-            to[i] = i < columns.count ? scale_of(p, row + i, g, groups) : 0;
+// An fp8 row with a NaN among its codes gets a NaN for its scale, which makes the same of every sum with it; so the products
+// need not look for one.
+static void mark_nan_rows(const packing *p, cc_panel panel, cc_panel_columns columns, ptrdiff_t row) {
+    float *scales = (float *)panel.start;
+    size_t count = (size_t)p->matrix.inputs;
+    for (ptrdiff_t i = 0; i < columns.count; i++) {
+        const char *codes = p->rows + (row + i) * p->matrix.inputs;
+        if (memchr(codes, 0x7f, count) || memchr(codes, 0xff, count))
+            scales[i] = NAN;
     }
 }
 
@@ -139,12 +143,12 @@ static void pack_task(void *context, ptrdiff_t task, int thread) {
     if (columns.first < p->first || columns.first >= p->first + p->count)
         return;
     static const char nothing[1];
-    char *panel = (char *)m->panels + task * cc_packed_panel_bytes(m->format, m->inputs, m->group);
+    cc_panel panel = cc_whole_panel(m, (const char *)m->panels + task * cc_packed_panel_bytes(m));
     char *filled = cc_scratch(p->engine, thread), *turned = filled + cc_packed_width * line_bytes;
     float *space = (float *)(turned + cc_packed_width * piece_words * 4);
     // Elements in a source word of 4 bytes, and words of the panel that come of it.
     ptrdiff_t elements = m->format == CC_PACKED_INT4 ? 8 : m->format == CC_PACKED_FP8 ? 4 : cc_packed_per_word(m->format);
-    ptrdiff_t ratio = elements / cc_packed_per_word(m->format), limit = cc_packed_words(m->format, m->inputs);
+    ptrdiff_t ratio = elements / cc_packed_per_word(m->format);
     const char *row = p->rows + (columns.first - p->first) * source_bytes(p, m->inputs);
     for (ptrdiff_t k = 0; k < m->inputs; k += piece_words * elements) {
         ptrdiff_t count = cc_min(piece_words * elements, m->inputs - k), words = cc_ceil_div(count, elements);
@@ -158,14 +162,16 @@ static void pack_task(void *context, ptrdiff_t task, int thread) {
                 fill_words(p, line, nothing, 0, 0, words, space);
         }
         p->engine->kernels->packed.transpose_words((uint32_t *)turned, lines, words);
-        store_words(m, panel, k / elements * ratio, (const uint32_t *)turned, words, limit);
+        store_words(panel, k / elements * ratio, (const uint32_t *)turned, words);
     }
     if (m->format >= CC_PACKED_FP8)
         store_scales(p, panel, columns, columns.first - p->first);
+    if (m->format == CC_PACKED_FP8)
+        mark_nan_rows(p, panel, columns, columns.first - p->first);
 }
 
 void cc_pack(cc_engine *engine, cc_packed matrix, ptrdiff_t first, ptrdiff_t count, const void *rows, int row_type,
-             const float *scales) {
+             const void *scales) {
     packing p = {.engine = engine,
                  .matrix = matrix,
                  .first = first,

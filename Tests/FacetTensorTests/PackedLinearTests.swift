@@ -10,8 +10,8 @@ struct PackedCase: Sendable, CustomTestStringConvertible {
     var epilogue: LinearEpilogue = .store
 
     var testDescription: String {
-        "\(rows)x\(layout.inputs)x\(layout.outputs) \(x)·\(layout.format.rawValue)/\(layout.group) \(epilogue)"
-            + (layout.isGated ? " gated" : "") + (hasBias ? " bias" : "")
+        "\(rows)x\(layout.inputs)x\(layout.outputs) \(x)·\(layout.format.rawValue)/\(layout.group)/\(layout.scaleDType) "
+            + "\(epilogue)" + (layout.isGated ? " gated" : "") + (hasBias ? " bias" : "")
     }
 
     /// Every format, group and epilogue on shapes that are 1, odd, and just over a panel, a tile, a group and a block.
@@ -23,16 +23,18 @@ struct PackedCase: Sendable, CustomTestStringConvertible {
         var cases: [PackedCase] = []
         for (rows, inputs, outputs) in shapes {
             for format in PackedFormat.allCases {
-                for group in format.groups {
+                for (group, scaleDType) in format.scaleForms {
                     for x in [DType.float32, .bfloat16] {
-                        let layout = PackedLayout(format: format, outputs: outputs, inputs: inputs, group: group)
+                        let layout = PackedLayout(
+                            format: format, outputs: outputs, inputs: inputs, group: group, scaleDType: scaleDType)
                         for epilogue in [LinearEpilogue.store, .gelu, .addResidual] {
                             cases.append(
                                 PackedCase(
                                     rows: rows, layout: layout, x: x, hasBias: rows % 2 == 1, epilogue: epilogue))
                         }
                         let gated = PackedLayout(
-                            format: format, outputs: outputs + outputs % 2, inputs: inputs, group: group, isGated: true)
+                            format: format, outputs: outputs + outputs % 2, inputs: inputs, group: group,
+                            scaleDType: scaleDType, isGated: true)
                         cases.append(PackedCase(rows: rows, layout: gated, x: x, hasBias: rows % 2 == 1))
                     }
                 }
@@ -40,6 +42,16 @@ struct PackedCase: Sendable, CustomTestStringConvertible {
         }
         return cases
     }()
+}
+
+extension PackedFormat {
+    /// Every group with every type of its scales.
+    var scaleForms: [(group: Int, scaleDType: DType)] {
+        groups.map { ($0, .float32) } + groups.filter { $0 > 0 }.map { ($0, .bfloat16) }
+    }
+
+    /// Groups of 128 as checkpoints have them, where the format has groups.
+    var usualForm: (group: Int, scaleDType: DType) { scaleForms[scaleForms.count - 1] }
 }
 
 /// Codes, scales, and the weights that they mean.
@@ -65,6 +77,8 @@ struct PackedSource {
         let factors = (0..<outputs * layout.groupCount).map { _ in
             Float.random(in: 0.5..<1.5, using: &generator) / largest / Float(inputs).squareRoot()
         }
+        let scales = try backend.tensor(factors, [outputs, layout.groupCount], layout.scaleDType)
+        let scaleValues = try backend.values(scales)
         let width = layout.format == .int4 ? (inputs + 1) / 2 : inputs
         var bytes = [UInt8](repeating: 0, count: outputs * width)
         var weights = [Double](repeating: 0, count: outputs * inputs)
@@ -86,13 +100,13 @@ struct PackedSource {
                     value = Double(Int8(bitPattern: random))
                 }
                 let group = layout.group == 0 ? 0 : k / layout.group
-                weights[output * inputs + k] = value * Double(factors[output * layout.groupCount + group])
+                weights[output * inputs + k] = value * scaleValues[output * layout.groupCount + group]
             }
         }
         let codes = try backend.allocate([outputs, width], .uint8, label: "codes")
         try bytes.withUnsafeBytes { bytes in try backend.upload(bytes, into: codes) }
         rows = codes
-        scales = try backend.tensor(factors, [outputs, layout.groupCount])
+        self.scales = scales
         self.weights = weights
     }
 
@@ -195,7 +209,8 @@ struct PackedLinearTests {
         for format in PackedFormat.allCases {
             for dtype in [DType.float32, .bfloat16] {
                 let layout = PackedLayout(
-                    format: format, outputs: 390, inputs: 1111, group: format.groups.last ?? 0, isGated: true)
+                    format: format, outputs: 390, inputs: 1111, group: format.usualForm.group,
+                    scaleDType: format.usualForm.scaleDType, isGated: true)
                 let source = try PackedSource(layout, on: alone, seed: 6)
                 let x = try alone.random([61, 1111], dtype, seed: 7)
                 func run(_ backend: CPUBackend, _ rows: Range<Int>) throws -> [UInt8] {
@@ -243,7 +258,9 @@ struct PackedLinearTests {
     func nonFinite(_ path: BackendUnderTest) throws {
         let backend = try path.make()
         for format in PackedFormat.allCases {
-            let layout = PackedLayout(format: format, outputs: 3, inputs: 40, group: format.groups.last ?? 0)
+            let layout = PackedLayout(
+                format: format, outputs: 3, inputs: 40, group: format.usualForm.group,
+                scaleDType: format.usualForm.scaleDType)
             let source = try PackedSource(layout, on: backend, seed: 10)
             let matrix = try PackedMatrix(layout, label: "matrix")
             try backend.pack(source.rows, scales: source.scales, into: matrix)
@@ -270,6 +287,8 @@ struct PackedLinearTests {
         #expect(PackedLayout(format: .fp8, outputs: 32, inputs: 5).byteCount == 128 + 32 * 6)
         #expect(PackedLayout(format: .int8, outputs: 32, inputs: 130, group: 128).byteCount == 2 * 128 + 32 * 132)
         #expect(PackedLayout(format: .int4, outputs: 32, inputs: 130, group: 64).byteCount == 3 * 128 + 16 * 132)
+        let narrow = PackedLayout(format: .int4, outputs: 32, inputs: 130, group: 64, scaleDType: .bfloat16)
+        #expect(narrow.byteCount == 3 * 64 + 16 * 132)
         #expect(PackedLayout(format: .bfloat16, outputs: 66, inputs: 2, isGated: true).byteCount == 4 * 32 * 4)
     }
 
@@ -290,6 +309,8 @@ struct PackedLinearTests {
         #expect(throws: TensorError.self) {
             try backend.pack(source.rows, scales: scales.rows(0..<39), into: matrix)
         }
+        let shortScales = try backend.random([40, 1], .bfloat16, seed: 12)
+        #expect(throws: TensorError.self) { try backend.pack(source.rows, scales: shortScales, into: matrix) }
         let floats = try backend.random([40, 16], .float32, seed: 12)
         #expect(throws: TensorError.self) { try backend.pack(floats, scales: scales, into: matrix) }
         try backend.pack(source.rows, scales: scales, into: matrix)

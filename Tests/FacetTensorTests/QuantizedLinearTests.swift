@@ -31,6 +31,33 @@ struct QuantizedLinearTests {
         }
     }
 
+    @Test("agrees when packed, with every type of scales, and packs bfloat16 ones of groups as they are")
+    func packed() throws {
+        let backend = try CPUBackend(threadCount: 2)
+        let forms: [(QuantizedFormat, PackedFormat, group: Int)] = [
+            (.int4, .int4, 64), (.int4, .int4, 128), (.int8, .int8, 128), (.int8, .int8, 200), (.float8, .fp8, 200),
+        ]
+        for (format, packedFormat, group) in forms {
+            for scaleType in [DType.float32, .float16, .bfloat16] {
+                let sample = try sample(
+                    backend, format, outputs: 70, inputs: 200, group: group, scaleType: scaleType)
+                let layer = try backend.packed(backend.bind(quantized: sample.matrix, bias: nil), isGated: false)
+                let layout = PackedLayout(
+                    format: packedFormat, outputs: 70, inputs: 200, group: group < 200 ? group : 0,
+                    scaleDType: scaleType == .bfloat16 && group < 200 ? .bfloat16 : .float32)
+                #expect(layer.weight.byteCount == layout.byteCount)
+                let x = try backend.random([3, 200], .float32, seed: 5)
+                let y = try backend.allocate([3, 70], .float32, label: "y")
+                try backend.linear(x, layer, epilogue: .store, into: y)
+                let expected = try Reference.linear(
+                    backend.values(x), rows: 3, weight: sample.values, bias: [Double](repeating: 0, count: 70))
+                expectClose(
+                    try backend.values(y), expected, Tolerance(absolute: 4e-5, storedAs: .float32),
+                    "\(format)/\(group) with scales of \(scaleType)")
+            }
+        }
+    }
+
     @Test("gives the same bits on any number of threads, and to a row whatever stands beside it")
     func threads() throws {
         var results: [[UInt8]] = []

@@ -135,12 +135,17 @@ static double meaning(int format, uint8_t code) {
 }
 
 // Rows of codes as `cc_pack` takes them, and what they mean.
-static void make_codes(int format, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t group, uint8_t *codes, float *scales,
-                       double *weights) {
+// Codes and scales of a matrix, and the weights that they mean; scales of `scale_type`, in room for floats.
+static void make_codes(cc_packed matrix, uint8_t *codes, float *scales, double *weights) {
+    int format = matrix.format;
+    ptrdiff_t inputs = matrix.inputs, outputs = matrix.outputs, group = matrix.group;
     ptrdiff_t groups = group ? (inputs + group - 1) / group : 1;
     ptrdiff_t row_bytes = format == CC_PACKED_INT4 ? (inputs + 1) / 2 : inputs;
-    for (ptrdiff_t i = 0; i < outputs * groups; i++)
+    for (ptrdiff_t i = 0; i < outputs * groups; i++) {
         scales[i] = (1 + next_random() / 2) / (format == CC_PACKED_INT4 ? 8 : format == CC_PACKED_INT8 ? 128 : 448);
+        if (matrix.scale_type == CC_BF16) // the upper half alone
+            memset(&scales[i], 0, 2);
+    }
     for (ptrdiff_t o = 0; o < outputs; o++)
         for (ptrdiff_t i = 0; i < inputs; i++) {
             double scale = scales[o * groups + (group ? i / group : 0)], code;
@@ -157,6 +162,9 @@ static void make_codes(int format, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_
             }
             weights[o * inputs + i] = code * scale;
         }
+    if (matrix.scale_type == CC_BF16)
+        for (ptrdiff_t i = 0; i < outputs * groups; i++)
+            memcpy((uint16_t *)scales + i, (uint16_t *)scales + 2 * i + 1, 2);
 }
 
 static const char *const format_names[] = {"f32", "f16", "bf16", "fp8", "int8", "int4"};
@@ -182,7 +190,7 @@ static void check_rows_alone(cc_engine *e, int isa, int type, ptrdiff_t rows, co
 static void check_codes(cc_engine *e, int isa, int type, int format) {
     enum { outputs = 256, inputs = 8 };
     cc_packed matrix = {.format = format, .outputs = outputs, .inputs = inputs, .group = format == CC_PACKED_INT4 ? 64 : 0};
-    ptrdiff_t bytes = cc_packed_bytes(format, 0, outputs, inputs, matrix.group), wrong = 0;
+    ptrdiff_t bytes = cc_packed_bytes(matrix), wrong = 0;
     matrix.panels = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));
     uint8_t code[outputs][inputs], rows[outputs * inputs];
     float scales[outputs], y[inputs][outputs];
@@ -217,17 +225,17 @@ static void check_codes(cc_engine *e, int isa, int type, int format) {
     free(matrix.panels);
 }
 
-static void check_packed(cc_engine *e, int isa, int type, int format, ptrdiff_t group, ptrdiff_t rows, ptrdiff_t inputs,
-                         ptrdiff_t outputs) {
-    ptrdiff_t bytes = cc_packed_bytes(format, 0, outputs, inputs, group), groups = group ? (inputs + group - 1) / group : 1;
-    cc_packed matrix = {.format = format, .outputs = outputs, .inputs = inputs, .group = group,
-                        .panels = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64))};
+static void check_packed(cc_engine *e, int isa, int type, int format, ptrdiff_t group, int scale_type, ptrdiff_t rows,
+                         ptrdiff_t inputs, ptrdiff_t outputs) {
+    cc_packed matrix = {.format = format, .outputs = outputs, .inputs = inputs, .group = group, .scale_type = scale_type};
+    ptrdiff_t bytes = cc_packed_bytes(matrix), groups = group ? (inputs + group - 1) / group : 1;
+    matrix.panels = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));
     double *weights = calloc((size_t)(outputs * inputs), sizeof *weights), *want = calloc((size_t)(rows * outputs), 8);
     void *x = make(type, rows * inputs), *y = make(type, rows * outputs);
     if (format >= CC_PACKED_FP8) {
         uint8_t *codes = calloc((size_t)(outputs * inputs), 1);
         float *scales = calloc((size_t)(outputs * groups), sizeof *scales);
-        make_codes(format, inputs, outputs, group, codes, scales, weights);
+        make_codes(matrix, codes, scales, weights);
         cc_pack(e, matrix, 0, outputs, codes, 0, scales);
         free(codes), free(scales);
     } else {
@@ -255,6 +263,18 @@ static void check_packed(cc_engine *e, int isa, int type, int format, ptrdiff_t 
         compare(format_names[format], isa, CC_F32, want, sums, rows * outputs, longer);
     check_rows_alone(e, isa, type, rows, x, matrix, sums);
     free(matrix.panels), free(weights), free(want), free(x), free(y), free(sums);
+}
+
+// Every group, and type of its scales.
+static void check_packed_format(cc_engine *e, int isa, int type, int format, ptrdiff_t rows) {
+    for (ptrdiff_t group = format == CC_PACKED_INT4 ? 64 : 0; group <= (format >= CC_PACKED_INT8 ? 128 : 0); group += 64)
+        for (int scale_type = CC_F32; scale_type <= (group ? CC_BF16 : CC_F32); scale_type += CC_BF16) {
+            check_packed(e, isa, type, format, group, scale_type, rows, 517, 75);
+            if (rows == 17) // and more than one block of the depth
+                check_packed(e, isa, type, format, group, scale_type, rows, 2100, 75);
+            for (ptrdiff_t height = 2; rows == 1 && height <= 14; height++) // of tiles
+                check_packed(e, isa, type, format, group, scale_type, height, 197, 43);
+        }
 }
 
 // MARK: Pages
@@ -386,14 +406,7 @@ int main(void) {
                 check_norm(e, isa, type, rows[i], 131, 1);
                 check_attention(e, isa, type, rows[i], 3, 20 + 2 * i);
                 for (int format = CC_PACKED_F32; format <= CC_PACKED_INT4; format++)
-                    for (ptrdiff_t group = format == CC_PACKED_INT4 ? 64 : 0; group <= 128; group += 64)
-                        if (group == 0 || format >= CC_PACKED_INT8) {
-                            check_packed(e, isa, type, format, group, rows[i], 517, 75);
-                            if (rows[i] == 17) // and more than one block of the depth
-                                check_packed(e, isa, type, format, group, rows[i], 2100, 75);
-                            for (ptrdiff_t height = 2; i == 0 && height <= 14; height++) // of tiles
-                                check_packed(e, isa, type, format, group, height, 197, 43);
-                        }
+                    check_packed_format(e, isa, type, format, rows[i]);
                 check_pages(e, isa, type, type, 300 + rows[i], rows[i], 6, 2, 24);
                 check_pages(e, isa, type, CC_I8, 300 + rows[i], rows[i], 6, 2, 24);
                 check_pages(e, isa, type, type, 300 + rows[i], rows[i], 4, 1, 19);

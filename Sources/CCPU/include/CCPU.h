@@ -114,6 +114,8 @@ typedef struct cc_packed {
     ptrdiff_t inputs;
     /// Elements of a row that share a scale: 64 or 128, or 0 for one scale a row (float formats: 0).
     ptrdiff_t group;
+    /// Of the scales: CC_F32, or CC_BF16 where they have groups.
+    int scale_type;
     /// `cc_packed_bytes` bytes, aligned to 64.
     void *panels;
 } cc_packed;
@@ -121,8 +123,8 @@ typedef struct cc_packed {
 /// Outputs that are packed together: ranges of `cc_pack` start at multiples of it.
 ptrdiff_t cc_packed_step(void);
 
-/// Bytes of a packed matrix.
-ptrdiff_t cc_packed_bytes(int format, int gated, ptrdiff_t outputs, ptrdiff_t inputs, ptrdiff_t group);
+/// Bytes of a packed matrix; `panels` is not looked at.
+ptrdiff_t cc_packed_bytes(cc_packed matrix);
 
 /// Asks the system to back memory by huge pages, where it can.
 void cc_prefer_huge_pages(void *memory, ptrdiff_t bytes);
@@ -134,9 +136,9 @@ void cc_prefer_huge_pages(void *memory, ptrdiff_t bytes);
 ///
 /// - rows: the first row of the range. Float formats: `[count, inputs]` of `row_type`. fp8 and int8: bytes
 ///   `[count, inputs]`. int4: bytes `[count, ceil(inputs / 2)]`, the even element in the low half, code + 8.
-/// - scales: float32 `[count, groups]`, one group where `group` is 0; null for float formats.
+/// - scales: `[count, groups]` of the matrix's `scale_type`, one group where `group` is 0; null for float formats.
 void cc_pack(cc_engine *engine, cc_packed matrix, ptrdiff_t first, ptrdiff_t count, const void *rows, int row_type,
-             const float *scales);
+             const void *scales);
 
 /// `y = epilogue(x · weightᵀ + bias)`; y has `outputs` columns, or half as many for `CC_GATED_SILU`, which a matrix
 /// takes if it was packed for it, and then it takes no other.

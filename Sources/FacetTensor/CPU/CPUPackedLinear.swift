@@ -8,7 +8,8 @@ extension CPUBackend {
     /// - Parameters:
     ///   - rows: float formats: `[count, inputs]`, any floating-point type. fp8 and int8: `[count, inputs]` bytes,
     ///     the bits of the codes. int4: `[count, ceil(inputs / 2)]` bytes, the even element in the low half, code + 8.
-    ///   - scales: `[count, groups]`, float32, for a format with scales; the code times it is the weight.
+    ///   - scales: `[count, groups]`, of the layout's `scaleDType`, for a format with scales; the code times it is the
+    ///     weight.
     ///   - first: the output that the first row is; a multiple of `PackedLayout.step`, within its half of a gated
     ///     matrix.
     /// - Throws: `.shapeMismatch` also for rows that end between two steps and not at the end of the matrix or half.
@@ -29,15 +30,15 @@ extension CPUBackend {
                 throw .shapeMismatch(operation: operation, argument: "scales", expected: expected, got: [0])
             }
             try requireBindable(scales, "scales", in: operation)
-            guard scales.dtype == .float32 else {
+            guard scales.dtype == layout.scaleDType else {
                 throw .unsupportedDType(
-                    operation: operation, argument: "scales", expected: "float32", got: scales.dtype)
+                    operation: operation, argument: "scales", expected: layout.scaleDType.rawValue, got: scales.dtype)
             }
             try require(
                 scales.rowCount == rows.rowCount && scales.shape.rowElementCount == layout.groupCount, scales,
                 "scales", expected, in: operation)
         }
-        let scaleAddress = layout.format.hasScales ? scales?.address.assumingMemoryBound(to: Float.self) : nil
+        let scaleAddress = layout.format.hasScales ? scales?.address : nil
         cc_pack(
             engine, matrix.description, first, rows.rowCount, rows.address,
             rows.dtype.isFloatingPoint ? rows.dtype.code : 0, scaleAddress)

@@ -12,8 +12,8 @@ extension CPUBackend {
     func pack(_ layer: LinearWeights, into matrix: PackedMatrix) throws(TensorError) {
         guard let quantized = layer.quantized else { return try pack(layer.weight, into: matrix) }
         try pack(
-            quantized.denseCodes(width: matrix.layout.sourceWidth), scales: quantized.expandedScales(engine),
-            into: matrix)
+            quantized.denseCodes(width: matrix.layout.sourceWidth),
+            scales: quantized.denseScales(matrix.layout.scaleDType, engine), into: matrix)
     }
 }
 
@@ -25,8 +25,11 @@ extension PackedLayout {
             let format = PackedFormat(quantized.format)
             let group = quantized.groupCount == 1 && format.groups.contains(0) ? 0 : quantized.groupSize
             guard format.groups.contains(group) else { return nil }
+            // bfloat16 stays as it is, half the bytes of float32; float16 has more bits.
+            let narrow = group > 0 && quantized.scales.dtype == .bfloat16
             self.init(
-                format: format, outputs: layer.outputs, inputs: layer.inputs, group: group, isGated: isGated)
+                format: format, outputs: layer.outputs, inputs: layer.inputs, group: group,
+                scaleDType: narrow ? .bfloat16 : .float32, isGated: isGated)
         } else {
             guard let format = PackedFormat(layer.weight.dtype) else { return nil }
             self.init(format: format, outputs: layer.outputs, inputs: layer.inputs, isGated: isGated)
@@ -68,17 +71,16 @@ extension QuantizedMatrix {
         return Tensor(storage, shape: [outputs, width], dtype: .uint8)
     }
 
-    /// The scales in float32, `[outputs, groups]`.
-    fileprivate func expandedScales(_ engine: OpaquePointer) throws(TensorError) -> Tensor {
-        let storage = try Storage(allocating: outputs * groupCount * 4, label: "scales")
-        let expanded = Tensor(storage, shape: [outputs, groupCount], dtype: .float32)
-        cc_copy(
-            engine, scales.address, scales.dtype.code, expanded.address, DType.float32.code,
-            scales.shape.elementCount)
+    /// A scale for each row and group, `[outputs, groups]`, of another type.
+    fileprivate func denseScales(_ dtype: DType, _ engine: OpaquePointer) throws(TensorError) -> Tensor {
+        guard dtype != scales.dtype || scaleStride == 0 else { return scales.reshaped([outputs, groupCount]) }
+        let size = dtype.byteCount
+        let storage = try Storage(allocating: outputs * groupCount * size, label: "scales")
+        let dense = Tensor(storage, shape: [outputs, groupCount], dtype: dtype)
+        cc_copy(engine, scales.address, scales.dtype.code, dense.address, dtype.code, scales.shape.elementCount)
         if scaleStride == 0 {
-            let values = storage.base.assumingMemoryBound(to: Float.self)
-            for row in 1..<outputs { values[row] = values[0] }
+            for row in 1..<outputs { (storage.base + row * size).copyMemory(from: storage.base, byteCount: size) }
         }
-        return expanded
+        return dense
     }
 }

@@ -60,26 +60,36 @@ public struct PackedLayout: Sendable, Hashable {
     /// Elements of a row that share a scale; 0 for all of them.
     public let group: Int
 
+    /// Type of the scales: float32, or bfloat16, which scales of groups may have.
+    public let scaleDType: DType
+
     /// Whether products multiply the second half of the outputs by SiLU of the first.
     public let isGated: Bool
 
     /// Describes a matrix.
     ///
-    /// - Precondition: the sizes are positive, `group` is one of the format's `groups`, a gated matrix has an even
-    ///   number of outputs.
-    public init(format: PackedFormat, outputs: Int, inputs: Int, group: Int = 0, isGated: Bool = false) {
+    /// - Precondition: the sizes are positive, `group` is one of the format's `groups`, `scaleDType` is float32 or, with
+    ///   groups, bfloat16, a gated matrix has an even number of outputs.
+    public init(
+        format: PackedFormat, outputs: Int, inputs: Int, group: Int = 0, scaleDType: DType = .float32,
+        isGated: Bool = false
+    ) {
         precondition(outputs > 0 && inputs > 0, "a packed matrix cannot be \(outputs) by \(inputs)")
         precondition(format.groups.contains(group), "\(format.rawValue) has no groups of \(group)")
+        precondition(
+            scaleDType == .float32 || (scaleDType == .bfloat16 && group > 0),
+            "scales of groups of \(group) cannot be \(scaleDType)")
         precondition(!isGated || outputs % 2 == 0, "a gated matrix has an even number of outputs, not \(outputs)")
         self.format = format
         self.outputs = outputs
         self.inputs = inputs
         self.group = group
+        self.scaleDType = scaleDType
         self.isGated = isGated
     }
 
     /// Bytes that it takes, rounded up to whole panels of 32 outputs.
-    public var byteCount: Int { cc_packed_bytes(format.code, isGated ? 1 : 0, outputs, inputs, group) }
+    public var byteCount: Int { cc_packed_bytes(description(panels: nil)) }
 
     /// Scales of one row; 1 for a format without.
     public var groupCount: Int { group == 0 ? 1 : (inputs + group - 1) / group }
@@ -89,6 +99,13 @@ public struct PackedLayout: Sendable, Hashable {
 
     /// Outputs that are packed together: parts of a matrix start at multiples of it.
     public static var step: Int { cc_packed_step() }
+
+    /// The matrix in the C interface.
+    func description(panels: UnsafeMutableRawPointer?) -> cc_packed {
+        cc_packed(
+            format: format.code, gated: isGated ? 1 : 0, outputs: outputs, inputs: inputs, group: group,
+            scale_type: scaleDType.code, panels: panels)
+    }
 
     /// Elements of the tensor that one row is packed from: for int4, bytes of two codes.
     var sourceWidth: Int { format == .int4 ? (inputs + 1) / 2 : inputs }

@@ -40,9 +40,5 @@ public struct PackedMatrix: Sendable {
     }
 
     /// The matrix in the C interface.
-    var description: cc_packed {
-        cc_packed(
-            format: layout.format.code, gated: layout.isGated ? 1 : 0, outputs: layout.outputs, inputs: layout.inputs,
-            group: layout.group, panels: storage.base + byteOffset)
-    }
+    var description: cc_packed { layout.description(panels: storage.base + byteOffset) }
 }

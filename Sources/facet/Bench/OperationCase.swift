@@ -71,11 +71,14 @@ struct OperationCases {
     mutating func packed(
         _ name: String, rows: Int, outputs: Int, inputs: Int, format: PackedFormat, group: Int
     ) throws -> OperationCase {
-        let layout = PackedLayout(format: format, outputs: outputs, inputs: inputs, group: group)
+        let layout = PackedLayout(
+            format: format, outputs: outputs, inputs: inputs, group: group, scaleDType: group > 0 ? .bfloat16 : .float32
+        )
         let copies = rows >= 64 ? 1 : max(1, (512 << 20) / layout.byteCount)
         let sourceWidth = format == .int4 ? (inputs + 1) / 2 : inputs
         let source = try allocate([outputs, sourceWidth], format.hasScales ? .uint8 : .bfloat16, "benchmark weight")
-        let scales = format.hasScales ? try allocate([outputs, layout.groupCount], .float32, "benchmark scales") : nil
+        let scales =
+            format.hasScales ? try allocate([outputs, layout.groupCount], layout.scaleDType, "benchmark scales") : nil
         let matrices = try (0..<copies).map { _ in
             let matrix = try PackedMatrix(layout, label: "benchmark weight")
             try backend.pack(source, scales: scales, into: matrix)
