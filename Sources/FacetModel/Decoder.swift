@@ -54,7 +54,7 @@ package struct Decoder: Sendable {
             let run = index..<traversal.endOfRun(of: index, count: layers.count)
             // Streamed weights are now in one buffer and now in the other.
             let key = traversal.isResident(place.device) ? pass.replayKey(run, at: place) : nil
-            try advance(x, run, pass, place, rotary, key)
+            x = try advance(x, run, pass, place, rotary, key)
             index = run.upperBound
             try traversal.probe?("hidden.\(index)", x)
         }
@@ -63,18 +63,28 @@ package struct Decoder: Sendable {
     }
 
     /// Advances the residual stream by layers of one device, as one piece where they come again with every token.
+    ///
+    /// - Returns: all rows; behind the last layer those that are sampled, if these suffice.
     private func advance(
         _ x: Tensor, _ run: Range<Int>, _ pass: ForwardPass, _ place: Place, _ rotary: [RotaryTable?], _ key: ReplayKey?
-    ) throws(TensorError) {
+    ) throws(TensorError) -> Tensor {
         let step = pass.step(at: place, rotary)
+        let isNarrowed = run.upperBound == layers.count && pass.endsWithSampledRows
+        let sampled = isNarrowed ? step.workspace.tensor(\.decoder.sampled, rows: pass.batch.sampledRows.count) : nil
         func enqueue() throws(TensorError) {
-            for index in run { try layers[index][place.slot](x, step, cache: pass.cache[index]) }
+            for index in isNarrowed ? run.dropLast() : run {
+                try layers[index][place.slot](x, step, cache: pass.cache[index])
+            }
+            if let sampled, let last = run.last {
+                try layers[last][place.slot](x, step, cache: pass.cache[last], keeping: sampled)
+            }
         }
         if let key {
             try pass.memory.replayer(on: place.device).run(key, enqueue)
         } else {
             try enqueue()
         }
+        return sampled ?? x
     }
 
     /// Embedded tokens with the pictures' rows put in their places.
@@ -94,7 +104,8 @@ package struct Decoder: Sendable {
         guard count > 0 || traversal.probe != nil else { return }
         var place = try traversal.enter(.finalNorm)
         let norm = finalNorm[place.slot]
-        let x = try traversal.bring(x, to: place, \.decoder.hidden)
+        let isSampled = x.rowCount == count
+        let x = try traversal.bring(x, to: place, isSampled ? \.decoder.sampled : \.decoder.hidden)
         if let probe = traversal.probe {
             let normalized = place.workspace.tensor(\.decoder.normalized, rows: x.rowCount)
             try place.backend.rmsNorm(x, norm, into: normalized)
@@ -102,8 +113,8 @@ package struct Decoder: Sendable {
         }
         guard count > 0 else { return }
         var sampled = place.workspace.tensor(\.decoder.sampled, rows: count)  // [sampled, hidden]
-        try place.backend.gatherRows(x, pass.integers(at: place).sampledRows, into: sampled)
-        try place.backend.rmsNorm(sampled, norm, into: sampled)
+        if !isSampled { try place.backend.gatherRows(x, pass.integers(at: place).sampledRows, into: sampled) }
+        try place.backend.rmsNorm(isSampled ? x : sampled, norm, into: sampled)
         place = try traversal.enter(.outputLayer)
         sampled = try traversal.bring(sampled, to: place, \.decoder.sampled)
         let logits = place.workspace.logits(rows: count)  // [sampled, vocabulary], float32
@@ -132,6 +143,25 @@ struct DecoderLayer: Sendable {
         try attention(addingTo: x, step, cache: cache)
         try feedForward(addingTo: x, step)
     }
+
+    /// Advances only the rows that are sampled: all that is wanted of the others in the last layer are keys and values.
+    ///
+    /// - Parameters:
+    ///   - x: the residual stream, `[rows, hidden]`; stays as it is.
+    ///   - sampled: the rows that are sampled, advanced, `[sampled, hidden]`; none where only keys and values are wanted.
+    func callAsFunction(
+        _ x: Tensor, _ step: DecoderStep, cache: KVLayerCache, keeping sampled: Tensor
+    ) throws(TensorError) {
+        let query = try attention.queries(x, step, cache: cache)
+        guard sampled.rowCount > 0 else { return }
+        let attended = try attention.attend(query, step, cache: cache)
+        // The queries are used up: their place holds what is kept of the attention's output.
+        let kept = query.rows(0..<sampled.rowCount)
+        try step.backend.gatherRows(attended, step.integers.sampledRows, into: kept)
+        try step.backend.gatherRows(x, step.integers.sampledRows, into: sampled)
+        try attention.add(kept, to: sampled, step)
+        try feedForward(addingTo: sampled, step)
+    }
 }
 
 /// Causal attention over the paged cache, with grouped keys and values and half-rotated heads.
@@ -154,16 +184,31 @@ struct CausalAttention: Sendable {
 
     /// Adds the block's output for the residual stream `x`, `[rows, hidden]`, to it.
     func callAsFunction(addingTo x: Tensor, _ step: DecoderStep, cache: KVLayerCache) throws(TensorError) {
+        try add(attend(queries(x, step, cache: cache), step, cache: cache), to: x, step)
+    }
+
+    /// The rotated queries of the residual stream `x`, `[rows, heads · headDimension]`; its keys and values go to the cache.
+    func queries(_ x: Tensor, _ step: DecoderStep, cache: KVLayerCache) throws(TensorError) -> Tensor {
         let workspace = step.workspace
         let rows = x.rowCount
-        let query = workspace.tensor(\.decoder.query, rows: rows)  // [rows, heads · headDimension]
-        let attended = workspace.tensor(\.decoder.attended, rows: rows)  // as query
+        let query = workspace.tensor(\.decoder.query, rows: rows)
         try step.backend.attentionInput(
             x, norm: norm, projection: projection, shape: shape, rotary: step.rotary,
             positions: step.integers.positions, slots: step.integers.slots, cache: cache,
             normalized: workspace.tensor(\.decoder.normalized, rows: rows),
             qkv: workspace.tensor(\.decoder.projection, rows: rows), into: query)
+        return query
+    }
+
+    /// What the queries of all rows find in the cache, of their shape.
+    func attend(_ query: Tensor, _ step: DecoderStep, cache: KVLayerCache) throws(TensorError) -> Tensor {
+        let attended = step.workspace.tensor(\.decoder.attended, rows: query.rowCount)
         try step.backend.pagedAttention(query, shape: shape, cache: cache, layout: step.integers.layout, into: attended)
+        return attended
+    }
+
+    /// Adds the block's output for some rows, `[rows, heads · headDimension]`, to those of the residual stream.
+    func add(_ attended: Tensor, to x: Tensor, _ step: DecoderStep) throws(TensorError) {
         try step.backend.linear(attended, output, epilogue: .addResidual, into: x)
     }
 }

@@ -49,6 +49,9 @@ public struct ForwardPass {
     /// Keys and values.
     var cache: KVCache { memory.cache }
 
+    /// Whether only the sampled rows go on from the last layer: where nobody looks at all of them.
+    var endsWithSampledRows: Bool { probe == nil && batch.sampledRows.count < batch.rowCount }
+
     /// The batch's integers on a device of the decoder.
     func integers(at place: Place) -> DeviceIntegers {
         guard let integers = integers[place.device] else {

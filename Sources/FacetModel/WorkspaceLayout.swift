@@ -72,7 +72,7 @@ package struct DecoderScratch: Sendable, Hashable {
     package let gateUp: ScratchBuffer
     /// Gated ups, `[rows, intermediate]`.
     package let narrow: ScratchBuffer
-    /// Rows whose logits are wanted, `[sampled, hidden]`.
+    /// Rows whose logits are wanted, `[sampled, hidden]`; from the last layer on.
     package let sampled: ScratchBuffer
     /// Their logits, `[sampled, vocabulary]`, float32.
     package let logits: ScratchBuffer
@@ -91,7 +91,8 @@ package struct DecoderScratch: Sendable, Hashable {
         let streamRows = hasStream ? limits.maxRows : 0
         let normalizedRows = hasLayers || hasNorm ? limits.maxRows : 0
         let rows = hasLayers ? limits.maxRows : 0
-        let sampledRows = hasNorm || hasOutput ? limits.maxSampledRows : 0
+        // Only the last layer needs them, but plans size a device by the kinds of its units.
+        let sampledRows = hasLayers || hasNorm || hasOutput ? limits.maxSampledRows : 0
         let integerCount = hasStream ? BatchIntegers.capacity(configuration, limits) : 0
         let attention = configuration.attention
         var arena = ArenaCursor(byteCount: carriedByteCount)

@@ -61,6 +61,39 @@ struct GLM4VTests {
         #expect(worstDifference(packed, separate.map { $0[$0.count - 1] }) < 1e-4)
     }
 
+    @Test(
+        "only sampled rows go on from the last layer, and give the logits that they have among all",
+        arguments: [DType.float32, .bfloat16], [WeightResidency.mapped, .packed])
+    func sampledRows(dtype: DType, residency: WeightResidency) throws {
+        let model = try TinyModel(dtype: dtype, residency: residency)
+        try model.encode(ImageID(0))
+        let sequence = try model.sequence(TinyModel.ids(20, imageAt: 5), pages: pages, image: ImageID(0))
+        /// Logits of two chunks whose rows are sampled as asked.
+        func logits(_ first: [Int32], _ second: [Int32], probe: Probe? = nil) throws -> [[Float]] {
+            try zip([0..<10, 10..<23], [first, second]).flatMap { rows, sampled in
+                var batch = ForwardBatch()
+                model.append(sequence, rows, to: &batch)
+                batch.sampledRows = sampled
+                return try model.forward(batch, probe: probe)
+            }
+        }
+        let all = try logits(Array(0..<10), Array(0..<13))
+        // Bit for bit where weights are packed: products of weights as they are stored sum few rows in another order.
+        let tolerance: Float = residency == .packed ? 0 : dtype == .float32 ? 1e-4 : 3e-2
+        func expectAmongAll(_ logits: [[Float]], _ rows: [Int]) {
+            #expect(worstDifference(logits, rows.map { all[$0] }) <= tolerance, "rows \(rows)")
+        }
+        expectAmongAll(try logits([], [12]), [22])
+        expectAmongAll(try logits([9], [0, 7, 8]), [9, 10, 17, 18])
+        expectAmongAll(try logits([0, 1, 2, 3, 4, 5, 6, 7, 8], []), Array(0..<9))
+        var hiddenRows: [Int] = []
+        let probed = try logits([9], [12]) { point, tensor in
+            if point.hasPrefix("hidden.") { hiddenRows.append(tensor.rowCount) }
+        }
+        expectAmongAll(probed, [9, 22])
+        #expect(hiddenRows == [10, 10, 10, 13, 13, 13], "who looks sees all rows")
+    }
+
     @Test("the picture and its positions reach the logits")
     func pictureMatters() throws {
         let model = try TinyModel()

@@ -87,12 +87,15 @@ struct ModelWork {
 
     private func prefill(_ tokens: Int) -> Phase {
         let (count, layers) = (Double(tokens), Double(configuration.layerCount))
-        // Row i sees i + 1 keys; only the last row goes through the output layer.
-        let attention = 4 * count * (count + 1) / 2 * queryWidth * layers
-        let products = 2 * count * Double(description.units[.decoderLayer].linearElements) * layers
+        let layer = Double(description.units[.decoderLayer].linearElements)
+        let (hidden, projection) = (Double(configuration.hiddenSize), Double(configuration.attention.projectionWidth))
+        // In the last layer all rows become keys and values, and only the last row goes on.
+        let products = count * (layer * (layers - 1) + hidden * projection) + layer - hidden * projection
+        // Row i sees i + 1 keys.
+        let attention = 2 * count * (count + 1) * (layers - 1) + 4 * count
+        let output = Double(description.units[.outputLayer].linearElements)
         return Phase(
-            amount: count, flop: products + attention + 2 * Double(description.units[.outputLayer].linearElements),
-            byteCount: decoderByteCount)
+            amount: count, flop: 2 * (products + output) + attention * queryWidth, byteCount: decoderByteCount)
     }
 
     private func decode(_ requests: Int, context: Int) -> Phase {
