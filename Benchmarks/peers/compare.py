@@ -255,8 +255,11 @@ def work_of(figure: dict) -> tuple[float, float, float]:
     bytes_each = {"bfloat16": 2, "int8": 34 / 32, "int4": 18 / 32}[figure["precision"]]
     byte_count = (layers + output) * bytes_each
     if figure["name"] == "prefill":
-        attention = 2 * amount * (amount + 1) * queries * recipe["num_layers"]
-        return amount, 2 * amount * layers + 2 * output + attention, byte_count
+        # In the last layer all rows become keys and values, and only the last row goes on.
+        last = hidden * projection * amount + layer - hidden * projection
+        products = layer * (recipe["num_layers"] - 1) * amount + last + output
+        attention = (2 * amount * (amount + 1) * (recipe["num_layers"] - 1) + 4 * amount) * queries
+        return amount, 2 * products + attention, byte_count
     context = figures.DECODE_PROMPT + figures.DECODE_TOKENS / 2
     attention = 4 * context * queries * recipe["num_layers"]
     return amount, amount * (2 * (layers + output) + attention), byte_count

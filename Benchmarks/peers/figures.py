@@ -65,6 +65,13 @@ def finisher(device: str):
     return torch.cuda.synchronize
 
 
+def seconds(function) -> float:
+    """Wall time of one run."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
 def seconds_of(function, repeats: int, finish=lambda: None) -> list[float]:
     """Wall times of so many runs after one to warm up, each until `finish` returns."""
     function()

@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import compare
 import figures
@@ -44,16 +43,10 @@ def measure_peer(kind: str, library: str, threads: int) -> None:
     decoder = llamacpp_decoder.Decoder(path, threads)
     decoder.prefill(PROMPT)
     reader = reading.Reader(library, threads)
-
-    def read() -> float:
-        # Threads that still wait for work, spinning, would take the processors from the reader.
-        time.sleep(0.02)
-        return reader.sample()
-
-    seconds, rates, before = [], [], read()
+    seconds, rates, before = [], [], reader.sample()
     for start in range(0, TOKENS, BETWEEN_READINGS):
         times = [decoder.step([(9, PROMPT + start + index, 0, True)]) for index in range(BETWEEN_READINGS)]
-        after = read()
+        after = reader.sample()
         # The first token wakes the threads up.
         seconds += times[1:]
         rates += [(before + after) / 2] * len(times[1:])
