@@ -57,23 +57,13 @@ class Comparison:
         self.loads: list[float] = []
         self.start = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         self.missing: dict[str, str] = {}
-        git = ["git", "-C", str(REPOSITORY)]
-        changed = self.text([*git, "status", "--porcelain", "--", "Sources", "Package.swift"])
-        self.commit = self.text([*git, "rev-parse", "HEAD"]) + (" with changes" if changed else "")
-        self.versions = {"facet": self.text([arguments.facet, "--version"]), "python": platform.python_version()}
-        self.missing_peers = {}
-        for program, packages in PEERS.items():
-            for package in packages:
-                try:
-                    self.versions[package] = importlib.metadata.version(package)
-                except importlib.metadata.PackageNotFoundError:
-                    self.missing_peers.setdefault(program, f"{package} is not installed")
+        self.commit = commit()
+        self.versions = versions(arguments.facet)
+        self.missing_peers = {
+            program: f"{package} is not installed"
+            for program, packages in PEERS.items() for package in reversed(packages) if package not in self.versions
+        }
         self.missing |= self.missing_peers
-
-    @staticmethod
-    def text(command: list) -> str:
-        result = subprocess.run(command, capture_output=True, text=True)
-        return result.stdout.strip() if result.returncode == 0 else "unknown"
 
     def report(self, rounds: int) -> dict:
         return {
@@ -189,6 +179,38 @@ class Comparison:
             limits.append(self.measure_limits())
             for figure in self.runs[first:]:
                 figure["limits"] = [limit for limit in limits if limit]
+
+
+def text_of(command: list) -> str:
+    result = subprocess.run(command, capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else "unknown"
+
+
+def commit() -> str:
+    git = ["git", "-C", str(REPOSITORY)]
+    changed = text_of([*git, "status", "--porcelain", "--", "Sources", "Package.swift"])
+    return text_of([*git, "rev-parse", "HEAD"]) + (" with changes" if changed else "")
+
+
+def versions(facet: str) -> dict[str, str]:
+    """Of ours, Python and what is installed of the peers' packages."""
+    found = {"facet": text_of([facet, "--version"]), "python": platform.python_version()}
+    for package in dict.fromkeys(package for packages in PEERS.values() for package in packages):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def origin(arguments: argparse.Namespace) -> dict:
+    """When, of which commit and where figures were measured."""
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    limits = json.loads(text_of([arguments.facet, "bench", "limits", "--json", "--threads", str(arguments.threads)]))
+    return {
+        "date": now, "commit": commit(), "hardware": hardware([limits]), "versions": versions(arguments.facet),
+        "threads": arguments.threads, "limits": limits,
+    }
 
 
 def parsed(output: str) -> list[dict]:

@@ -108,7 +108,8 @@ def main() -> None:
               f"{middle(theirs, 'speed'):.1f} | {100 * middle(theirs, 'read'):.0f} % | {statistics.median(ratios):.2f} "
               f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}) | {middle(pairs, 'at_most'):.2f} |")
     if arguments.output:
-        arguments.output.write_text(json.dumps({"schema": "facet-one-request/2", "runs": runs}, indent=2) + "\n")
+        report = {"schema": "facet-one-request/2"} | compare.origin(arguments) | {"runs": runs}
+        arguments.output.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -156,7 +156,8 @@ def main() -> None:
     for count, turns in rounds.items():
         print(row(count, turns))
     if arguments.output:
-        arguments.output.write_text(json.dumps({"schema": "facet-prompts/1", "rounds": rounds}, indent=2) + "\n")
+        report = {"schema": "facet-prompts/1"} | compare.origin(arguments) | {"rounds": rounds}
+        arguments.output.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":
