@@ -1,10 +1,11 @@
 // The driver of products with packed weights: y = epilogue(x · weightᵀ + bias).
 //
-// The rows of x are written to `shared` first, as words in blocks of the depth: [block][row][row_words], or, where a
-// path has rows that lie together, [block][rows / together][row_words][together]. Then every task multiplies some of
-// them with some columns of panels, one block of panels at a time:
+// The rows of x are written as words first, in blocks of the depth: [block][row][row_words], or, where a path has rows that
+// lie together, [block][rows / together][row_words][together]. Then every task multiplies some of them with some columns of
+// panels, one block of panels at a time:
 //
-//     few rows   each thread has a share of the memory and reads one panel after the other, from its first byte to its last
+//     few rows   each thread has a share of the memory and reads one panel after the other, from its first byte to its last;
+//                it writes the words of all rows for itself, as those that another core wrote would come late
 //     many rows  a task is a chunk of rows and a block of four panels, of which one block of the depth at a time is
 //                expanded into scratch (if the kernel does not take it as it is) and meets all rows of the chunk
 //
@@ -22,6 +23,7 @@ enum {
     largest_chunk = 504, // rows, whose sums take 258 KB of the second cache; a multiple of every tile height
     smallest_chunk = 84,
     rows_per_fill_task = 16,
+    largest_own_rows = 3 << 20, // bytes of words that a thread writes for itself
     bytes_at_once = 1 << 19,    // that a thread takes of its share
     bytes_per_thread = 1 << 18, // of few rows' panels: another thread would not pay for less
     rows_ahead = 12,            // whose results are asked for
@@ -43,6 +45,7 @@ typedef struct packed_product {
     int y_type;
 
     ptrdiff_t together; // rows that lie together
+    int owns_rows;      // whether each thread writes words for itself
     ptrdiff_t depth_blocks;
     ptrdiff_t chunk, chunks; // rows of one task
     ptrdiff_t blocks;        // of panels, one a task
@@ -50,9 +53,19 @@ typedef struct packed_product {
 
 static ptrdiff_t round_up(ptrdiff_t count, ptrdiff_t unit) { return cc_ceil_div(count, unit) * unit; }
 
+// Where the words of rows are; those of a thread's own lie behind its sums.
+static char *words_of(const packed_product *p, int thread) {
+    return p->owns_rows ? cc_scratch(p->engine, thread) + expanded_bytes + few_rows * columns_per_block * 4
+                        : p->engine->shared;
+}
+
+static ptrdiff_t bytes_of_words(const packed_product *p) {
+    return p->depth_blocks * round_up(p->rows, p->together) * p->path->row_words * 4;
+}
+
 // `row` is the first of those that lie together.
-static char *row_at(const packed_product *p, ptrdiff_t block, ptrdiff_t row) {
-    return p->engine->shared + (block * round_up(p->rows, p->together) + row) * p->path->row_words * 4;
+static char *row_at(const packed_product *p, char *words, ptrdiff_t block, ptrdiff_t row) {
+    return words + (block * round_up(p->rows, p->together) + row) * p->path->row_words * 4;
 }
 
 static void fill_row(const packed_product *p, void *to, ptrdiff_t block, ptrdiff_t row) {
@@ -67,7 +80,7 @@ static void fill_row(const packed_product *p, void *to, ptrdiff_t block, ptrdiff
 static void fill_together(const packed_product *p, uint32_t *space, ptrdiff_t block, ptrdiff_t row) {
     ptrdiff_t count = cc_min(p->together, p->rows - row);
     ptrdiff_t words = cc_min(cc_block_words, p->words - block * cc_block_words);
-    uint32_t *to = (uint32_t *)row_at(p, block, row);
+    uint32_t *to = (uint32_t *)row_at(p, p->engine->shared, block, row);
     for (ptrdiff_t r = 0; r < count; r++) {
         uint32_t *from = space + r * p->path->row_words;
         fill_row(p, from, block, row + r);
@@ -76,16 +89,22 @@ static void fill_together(const packed_product *p, uint32_t *space, ptrdiff_t bl
     }
 }
 
+static void fill_rows(const packed_product *p, char *words, ptrdiff_t first, ptrdiff_t end) {
+    for (ptrdiff_t row = first; row < end; row++)
+        for (ptrdiff_t block = 0; block < p->depth_blocks; block++)
+            fill_row(p, row_at(p, words, block, row), block, row);
+}
+
 static ptrdiff_t rows_of_fill_task(const packed_product *p) { return round_up(rows_per_fill_task, p->together); }
 
 static void fill_task(void *context, ptrdiff_t task, int thread) {
     const packed_product *p = context;
     ptrdiff_t first = task * rows_of_fill_task(p), end = cc_min(first + rows_of_fill_task(p), p->rows);
-    for (ptrdiff_t row = first; row < end; row += p->together)
-        for (ptrdiff_t block = 0; block < p->depth_blocks; block++)
-            if (p->together == 1)
-                fill_row(p, row_at(p, block, row), block, row);
-            else
+    if (p->together == 1)
+        fill_rows(p, p->engine->shared, first, end);
+    else
+        for (ptrdiff_t row = first; row < end; row += p->together)
+            for (ptrdiff_t block = 0; block < p->depth_blocks; block++)
                 fill_together(p, (uint32_t *)cc_scratch(p->engine, thread), block, row);
 }
 
@@ -107,11 +126,11 @@ static cc_panel panel_at(const packed_product *p, ptrdiff_t index, ptrdiff_t blo
 }
 
 // Panels times few rows: one panel after the other.
-static void sum_few(const packed_product *p, ptrdiff_t first, ptrdiff_t count, char *expanded, float *sums) {
+static void sum_few(const packed_product *p, char *words, ptrdiff_t first, ptrdiff_t count, char *expanded, float *sums) {
     for (ptrdiff_t i = 0; i < count; i++)
         for (ptrdiff_t block = 0; block < p->depth_blocks; block++) {
             cc_panel panel = panel_at(p, first + i, block, expanded);
-            p->path->multiply(row_at(p, block, 0), p->rows, &panel, sums + i * cc_packed_width, columns_per_block,
+            p->path->multiply(row_at(p, words, block, 0), p->rows, &panel, sums + i * cc_packed_width, columns_per_block,
                               block > 0);
         }
 }
@@ -126,7 +145,7 @@ static void sum_many(const packed_product *p, ptrdiff_t first, ptrdiff_t count, 
                                  expanded ? expanded + i * cc_block_words * cc_packed_width * 4 : NULL);
         for (ptrdiff_t tile = 0; tile < rows; tile += p->path->tile_rows)
             for (ptrdiff_t i = 0; i < count; i++)
-                p->path->multiply(row_at(p, block, row + tile), cc_min(p->path->tile_rows, rows - tile), &panels[i],
+                p->path->multiply(row_at(p, p->engine->shared, block, row + tile), cc_min(p->path->tile_rows, rows - tile), &panels[i],
                                   sums + tile * columns_per_block + i * cc_packed_width, columns_per_block, block > 0);
     }
 }
@@ -207,13 +226,16 @@ static ptrdiff_t panels_per_piece(const packed_product *p) { return p->matrix.ga
 static void multiply_pieces(void *context, ptrdiff_t task, int thread) {
     (void)task;
     const packed_product *p = context;
+    char *words = words_of(p, thread);
     ptrdiff_t width = panels_per_piece(p), most = cc_max(1, bytes_at_once / (width * p->panel_bytes));
     cc_pieces pieces;
-    while (cc_take_pieces(p->engine->shares, p->engine->threads, thread, most, &pieces)) {
+    for (int is_first = 1; cc_take_pieces(p->engine->shares, p->engine->threads, thread, most, &pieces); is_first = 0) {
+        if (is_first && p->owns_rows)
+            fill_rows(p, words, 0, p->rows);
         ptrdiff_t end = pieces.end * width;
         for (ptrdiff_t panel = pieces.first * width; panel < end; panel += panels_per_block) {
             ptrdiff_t count = cc_min(panels_per_block, end - panel);
-            sum_few(p, panel, count, expanding_scratch(p, thread), sums_of(p, thread));
+            sum_few(p, words, panel, count, expanding_scratch(p, thread), sums_of(p, thread));
             finish_block(p, panel, count, 0, p->rows, sums_of(p, thread));
         }
     }
@@ -278,7 +300,9 @@ void cc_linear_packed(cc_engine *engine, const void *x, int x_type, ptrdiff_t ro
         p.x = (const char *)x + row * matrix.inputs * cc_element_bytes(x_type);
         p.y = (char *)y + row * y_width * cc_element_bytes(y_type);
         p.together = path->direct(matrix.format, p.rows) ? 1 : path->together;
-        cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_of_fill_task(&p)), fill_task, &p);
+        p.owns_rows = p.rows <= few_rows && p.together == 1 && bytes_of_words(&p) <= largest_own_rows;
+        if (!p.owns_rows)
+            cc_pool_run(engine->pool, cc_ceil_div(p.rows, rows_of_fill_task(&p)), fill_task, &p);
         if (p.rows <= few_rows)
             multiply_few(&p);
         else

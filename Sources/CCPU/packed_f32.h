@@ -98,9 +98,6 @@ INLINE ptrdiff_t run_length(cc_panel panel, ptrdiff_t word) {
     return panel.group_words ? cc_min(left, panel.group_words - word % panel.group_words) : left;
 }
 
-// Words that meet one group of a quantized row: without groups of their own, weights meet the row's groups of 128.
-INLINE ptrdiff_t words_of_group(cc_panel panel) { return panel.group_words ? panel.group_words : 32; }
-
 // The columns of one tile lie together, [tile][cc_block_words][columns]: a tile that read every other cache line would
 // bring twice as many into the nearest cache as it needs.
 INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {

@@ -49,41 +49,41 @@ static int direct_int(int format, ptrdiff_t rows) {
     return format == CC_PACKED_INT8 || format == CC_PACKED_INT4;
 }
 
-// One group: `group` is the row's, which starts at word `first`; `codes` and `scales` are the panel's. `height` and `int4`
-// are constants at every call. A high half counts 16 times: what it makes is divided at the end.
-INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, ptrdiff_t words, int height,
-                       const char *codes, panel_scales scales, int int4, float *sums, ptrdiff_t stride, int accumulate) {
+// One group. `height` and `int4` are constants at every call. A high half counts 16 times: what it makes is divided at the
+// end.
+INLINE void tile_group(const int32_t *rows, panel_group group, int height, int int4, float *sums, ptrdiff_t stride,
+                       int accumulate) {
     const ptrdiff_t bytes = int4 ? 64 : 128;
-    touch_scales(scales);
+    touch_scales(group.scales);
     __m512i sum[tile_rows][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
-        int32_t correction = rows[r * cc_quantized_row_words + corrections_place + group];
+        int32_t correction = rows[r * cc_quantized_row_words + corrections_place + group.index];
         sum[r][0] = _mm512_set1_epi32(correction);
         sum[r][1] = _mm512_set1_epi32(int4 ? correction * 16 : correction);
     }
-    for (ptrdiff_t k = 0; k < words; k++) {
+    for (ptrdiff_t k = 0; k < group.words; k++) {
         if (height == tile_rows)
-            ask_for_next_rows(rows, cc_quantized_row_words, height, first + k);
-        __m512i right[2] = {_mm512_loadu_si512(codes + k * bytes)};
+            ask_for_next_rows(rows, cc_quantized_row_words, height, group.first + k);
+        __m512i right[2] = {_mm512_loadu_si512(group.codes + k * bytes)};
         if (int4) {
             right[1] = _mm512_and_si512(right[0], _mm512_set1_epi8((char)0xf0));
             right[0] = _mm512_and_si512(right[0], _mm512_set1_epi8(0x0f));
         } else {
-            right[1] = _mm512_loadu_si512(codes + k * bytes + 64);
+            right[1] = _mm512_loadu_si512(group.codes + k * bytes + 64);
         }
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
-            __m512i left = _mm512_set1_epi32(rows[r * cc_quantized_row_words + first + k]);
+            __m512i left = _mm512_set1_epi32(rows[r * cc_quantized_row_words + group.first + k]);
             sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], right[0], left);
             sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], right[1], left);
         }
     }
-    vf scale[2] = {load_scales(scales, 0), load_scales(scales, 1)};
+    vf scale[2] = {load_scales(group.scales, 0), load_scales(group.scales, 1)};
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
         float scale_of_row;
-        memcpy(&scale_of_row, rows + r * cc_quantized_row_words + scales_place + group, 4);
+        memcpy(&scale_of_row, rows + r * cc_quantized_row_words + scales_place + group.index, 4);
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2; v++) {
             __m512i total = int4 && v == 1 ? _mm512_srai_epi32(sum[r][v], 4) : sum[r][v];
@@ -96,13 +96,8 @@ INLINE void tile_group(const int32_t *rows, ptrdiff_t group, ptrdiff_t first, pt
 
 INLINE void multiply_int_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums, ptrdiff_t stride,
                                int accumulate) {
-    ptrdiff_t step = words_of_group(panel);
-    for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
-        ptrdiff_t word = panel.first + first;
-        const char *codes = cc_panel_word(panel, word);
-        tile_group(rows, group, first, cc_min(step, panel.words - first), height, codes, scales_at(panel, word), int4,
-                   sums, stride, accumulate || first > 0);
-    }
+    for (panel_group group = first_group(panel, int4); group.first < panel.words; go_to_next_group(&group, panel))
+        tile_group(rows, group, height, int4, sums, stride, accumulate || group.index > 0);
 }
 
 static void multiply_packed_int(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,

@@ -194,37 +194,36 @@ INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, cons
 }
 #endif
 
-// One group: `codes` and `scales` are the panel's, `group` and `word` the row's.
-INLINE void tile_bytes(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdiff_t words, int height,
-                       const char *codes, panel_scales scales, int int4, int first, int vectors, float *sums,
+// One group of some vectors of columns, from vector `first` on.
+INLINE void tile_bytes(const int32_t *rows, panel_group group, int height, int int4, int first, int vectors, float *sums,
                        ptrdiff_t stride, int accumulate) {
     byte_sums sum;
     if (first == 0)
-        touch_scales(scales);
+        touch_scales(group.scales);
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
-            sum.of[r][v] = _mm256_set1_epi32(rows[r * byte_row_words + byte_corrections_place + group]);
+            sum.of[r][v] = _mm256_set1_epi32(rows[r * byte_row_words + byte_corrections_place + group.index]);
     if (int4)
-        for (ptrdiff_t k = 0; k < words; k += narrow_words)
-            add_int4_words(&sum, rows + word + k, height, codes + k * 64, cc_min(narrow_words, words - k), first,
-                           vectors);
+        for (ptrdiff_t k = 0; k < group.words; k += narrow_words)
+            add_int4_words(&sum, rows + group.first + k, height, group.codes + k * 64,
+                           cc_min(narrow_words, group.words - k), first, vectors);
     else
-        for (ptrdiff_t k = 0; k < words; k++) {
+        for (ptrdiff_t k = 0; k < group.words; k++) {
             if (first == 0)
-                ask_for_words(codes + k * 128, 128);
-            add_int8_word(&sum, rows + int8_row_words * (word + k), height, codes + k * 128, first, vectors);
+                ask_for_words(group.codes + k * 128, 128);
+            add_int8_word(&sum, rows + int8_row_words * (group.first + k), height, group.codes + k * 128, first, vectors);
         }
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
         float scale_of_row;
-        memcpy(&scale_of_row, rows + r * byte_row_words + byte_scales_place + group, 4);
+        memcpy(&scale_of_row, rows + r * byte_row_words + byte_scales_place + group.index, 4);
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++) {
             float *to = sums + r * stride + (first + v) * LANES;
             vf value = (vf)_mm256_cvtepi32_ps(sum.of[r][v]), before = accumulate ? load(to) : splat(0);
-            store(to, before + value * (load_scales(scales, first + v) * splat(scale_of_row)));
+            store(to, before + value * (load_scales(group.scales, first + v) * splat(scale_of_row)));
         }
     }
 }
@@ -236,16 +235,11 @@ static int direct_bytes(int format, ptrdiff_t rows) {
 
 INLINE void multiply_bytes_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums,
                                  ptrdiff_t stride, int accumulate) {
-    ptrdiff_t step = words_of_group(panel);
-    for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
-        ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
-        const char *codes = cc_panel_word(panel, word);
-        const int vectors = height <= 2 ? 4 : 2;
+    const int vectors = height <= 2 ? 4 : 2;
+    for (panel_group group = first_group(panel, int4); group.first < panel.words; go_to_next_group(&group, panel))
 #pragma clang loop unroll(full)
         for (int v = 0; v < 4; v += vectors)
-            tile_bytes(rows, group, first, words, height, codes, scales_at(panel, word), int4, v, vectors, sums, stride,
-                       accumulate || first > 0);
-    }
+            tile_bytes(rows, group, height, int4, v, vectors, sums, stride, accumulate || group.index > 0);
 }
 
 static void multiply_bytes(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,

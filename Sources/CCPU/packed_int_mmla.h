@@ -25,13 +25,12 @@ INLINE void add_code_words(int32x4_t sum[mmla_pairs][2 * packed_vectors], const 
 }
 
 // One group of pairs of rows and some vectors of four columns, from vector `first` on: as tile_dot.
-INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, ptrdiff_t group, ptrdiff_t word,
-                          ptrdiff_t words, const char *codes, panel_scales scales, int int4, int first, int vectors,
-                          float *sums, ptrdiff_t stride, int accumulate) {
+INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, panel_group group, int int4, int first,
+                          int vectors, float *sums, ptrdiff_t stride, int accumulate) {
     int32x4_t sum[mmla_pairs][2 * packed_vectors];
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++) {
-        const int32_t *corrections = rows + dot_corrections_place + group;
+        const int32_t *corrections = rows + dot_corrections_place + group.index;
         uint32x4_t pair = two_rows(corrections, cc_quantized_row_words, p, pairs, height);
         int32x4_t correction = vreinterpretq_s32_u32(vtrn1q_u32(pair, pair));
 #pragma clang loop unroll(full)
@@ -39,10 +38,12 @@ INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, ptrd
             sum[p][v] = correction;
     }
     ptrdiff_t k = 0;
-    for (; k + 2 <= words; k += 2)
-        add_code_words(sum, rows + word + k, pairs, height, codes + k * (int4 ? 64 : 128), int4, first, vectors, 1);
-    if (k < words)
-        add_code_words(sum, rows + word + k, pairs, height, codes + k * (int4 ? 64 : 128), int4, first, vectors, 0);
+    for (; k + 2 <= group.words; k += 2)
+        add_code_words(sum, rows + group.first + k, pairs, height, group.codes + k * (int4 ? 64 : 128), int4, first,
+                       vectors, 1);
+    if (k < group.words)
+        add_code_words(sum, rows + group.first + k, pairs, height, group.codes + k * (int4 ? 64 : 128), int4, first,
+                       vectors, 0);
 #pragma clang loop unroll(full)
     for (int p = 0; p < pairs; p++)
 #pragma clang loop unroll(full)
@@ -51,23 +52,19 @@ INLINE void tile_mmla_int(const int32_t *rows, int pairs, ptrdiff_t height, ptrd
             for (int r = 0; r < 2; r++) {
                 uint32x4_t a = vreinterpretq_u32_s32(sum[p][2 * v]), b = vreinterpretq_u32_s32(sum[p][2 * v + 1]);
                 if (2 * p + r < height)
-                    add_scaled(sums + (2 * p + r) * stride, scales, first + v,
-                               scale_of_group(rows + (2 * p + r) * cc_quantized_row_words, group),
+                    add_scaled(sums + (2 * p + r) * stride, group.scales, first + v,
+                               scale_of_group(rows + (2 * p + r) * cc_quantized_row_words, group.index),
                                vreinterpretq_s32_u32(sums_of_row(a, b, r)), accumulate);
             }
 }
 
 INLINE void multiply_mmla_typed(const int32_t *rows, int pairs, ptrdiff_t height, cc_panel panel, int int4, float *sums,
                                 ptrdiff_t stride, int accumulate) {
-    ptrdiff_t step = words_of_group(panel);
-    for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
-        ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
-        const char *codes = cc_panel_word(panel, word);
+    for (panel_group group = first_group(panel, int4); group.first < panel.words; go_to_next_group(&group, panel))
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_vectors; v += mmla_width(pairs))
-            tile_mmla_int(rows, pairs, height, group, first, words, codes, scales_at(panel, word), int4, v,
-                          mmla_width(pairs), sums, stride, accumulate || first > 0);
-    }
+            tile_mmla_int(rows, pairs, height, group, int4, v, mmla_width(pairs), sums, stride,
+                          accumulate || group.index > 0);
 }
 
 static void multiply_mmla(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,

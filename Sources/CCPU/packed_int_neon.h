@@ -91,25 +91,24 @@ INLINE void add_scaled(float *sums, panel_scales scales, int v, float scale_of_r
     store(sums + v * LANES, before + value * (load_scales(scales, v) * splat(scale_of_row)));
 }
 
-// One group and one half of the columns: `codes` and `scales` are the panel's, `group` and `word` the row's. `height`,
-// `int4` and `first` are constants at every call, so the sums live in registers.
-INLINE void tile_dot(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdiff_t words, int height,
-                     const char *codes, panel_scales scales, int int4, int first, float *sums, ptrdiff_t stride,
-                     int accumulate) {
+// One group and one half of the columns. `height`, `int4` and `first` are constants at every call, so the sums live in
+// registers.
+INLINE void tile_dot(const int32_t *rows, panel_group group, int height, int int4, int first, float *sums,
+                     ptrdiff_t stride, int accumulate) {
     int32x4_t sum[dot_tile_rows][dot_tile_vectors];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < dot_tile_vectors; v++)
-            sum[r][v] = vdupq_n_s32(rows[r * cc_quantized_row_words + dot_corrections_place + group]);
-    for (ptrdiff_t k = 0; k < words; k++) {
+            sum[r][v] = vdupq_n_s32(rows[r * cc_quantized_row_words + dot_corrections_place + group.index]);
+    for (ptrdiff_t k = 0; k < group.words; k++) {
         int8x16_t right[dot_tile_vectors];
 #pragma clang loop unroll(full)
         for (int v = 0; v < dot_tile_vectors; v++)
-            right[v] = panel_codes(codes + k * (int4 ? 64 : 128), int4, first + v);
+            right[v] = panel_codes(group.codes + k * (int4 ? 64 : 128), int4, first + v);
 #pragma clang loop unroll(full)
         for (int r = 0; r < height; r++) {
-            int8x16_t left = vreinterpretq_s8_s32(vdupq_n_s32(rows[r * cc_quantized_row_words + word + k]));
+            int8x16_t left = vreinterpretq_s8_s32(vdupq_n_s32(rows[r * cc_quantized_row_words + group.first + k]));
 #pragma clang loop unroll(full)
             for (int v = 0; v < dot_tile_vectors; v++)
                 sum[r][v] = vdotq_s32(sum[r][v], right[v], left);
@@ -117,24 +116,19 @@ INLINE void tile_dot(const int32_t *rows, ptrdiff_t group, ptrdiff_t word, ptrdi
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++) {
-        float scale_of_row = scale_of_group(rows + r * cc_quantized_row_words, group);
+        float scale_of_row = scale_of_group(rows + r * cc_quantized_row_words, group.index);
 #pragma clang loop unroll(full)
         for (int v = 0; v < dot_tile_vectors; v++)
-            add_scaled(sums + r * stride, scales, first + v, scale_of_row, sum[r][v], accumulate);
+            add_scaled(sums + r * stride, group.scales, first + v, scale_of_row, sum[r][v], accumulate);
     }
 }
 
 INLINE void multiply_dot_typed(const int32_t *rows, int height, cc_panel panel, int int4, float *sums,
                                ptrdiff_t stride, int accumulate) {
-    ptrdiff_t step = words_of_group(panel);
-    for (ptrdiff_t first = 0, group = 0; first < panel.words; first += step, group++) {
-        ptrdiff_t word = panel.first + first, words = cc_min(step, panel.words - first);
-        const char *codes = cc_panel_word(panel, word);
+    for (panel_group group = first_group(panel, int4); group.first < panel.words; go_to_next_group(&group, panel))
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_vectors; v += dot_tile_vectors)
-            tile_dot(rows, group, first, words, height, codes, scales_at(panel, word), int4, v, sums, stride,
-                     accumulate || first > 0);
-    }
+            tile_dot(rows, group, height, int4, v, sums, stride, accumulate || group.index > 0);
 }
 
 static void multiply_dot(const void *rows, ptrdiff_t row_count, const cc_panel *of, float *sums, ptrdiff_t stride,

@@ -38,3 +38,32 @@ INLINE const float *widen_scales(panel_scales scales, float space[cc_packed_widt
         store(space + v * LANES, load_scales(scales, v));
     return space;
 }
+
+// A group of a panel's codes and the group of a row that it meets. Without groups of their own, codes meet the row's groups
+// of 128, and all share the scales.
+typedef struct panel_group {
+    const char *codes;
+    panel_scales scales;
+    ptrdiff_t index;        // of the row's group
+    ptrdiff_t first, words; // words of the row
+    ptrdiff_t step, bytes;  // words and bytes to the next group
+} panel_group;
+
+// The first group of a part of a panel, which starts with a group. `int4` is a constant at every call.
+INLINE panel_group first_group(cc_panel panel, int int4) {
+    panel_group group = {.codes = cc_panel_word(panel, panel.first),
+                         .scales = scales_at(panel, panel.first),
+                         .step = panel.group_words ? panel.group_words : 32};
+    group.words = cc_min(group.step, panel.words);
+    group.bytes = group.step * (int4 ? 64 : 128) + (panel.group_words ? cc_scale_bytes(panel.scale_type) : 0);
+    return group;
+}
+
+INLINE void go_to_next_group(panel_group *group, cc_panel panel) {
+    group->codes += group->bytes;
+    if (panel.group_words)
+        group->scales.start += group->bytes;
+    group->index++;
+    group->first += group->step;
+    group->words = cc_min(group->step, panel.words - group->first);
+}
