@@ -11,7 +11,8 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         abstract: "Measure operations at the sizes of GLM-4V-9B against this machine's limits.",
         discussion: """
             The limits (multiply-adds from registers, reading of memory) are measured before and after each run, as \
-            shared machines drift. Medians of runs and of limits; the spread is the fastest and the slowest. \
+            shared machines drift. Medians of runs, of limits and of each run's fraction of the limit around it; the \
+            spread is the fastest and the slowest. \
             Arithmetic of int8 and int4 weights is compared with the limit of the activations' type, and may pass it.
             """
     )
@@ -97,8 +98,7 @@ struct BenchOperationsCommand: AsyncParsableCommand {
         }
         var runs = MeasurementBesideLimit(sample: sample)
         try runs.repeating(for: .seconds(seconds), operation.run)
-        return OperationResult(
-            operation, Measurement(seconds: runs.seconds.sorted()), limit: runs.medianLimit ?? 0)
+        return OperationResult(operation, runs)
     }
 }
 

@@ -18,6 +18,14 @@ struct MeasurementBesideLimit {
     /// The middle of the limits; nil when none was measured.
     var medianLimit: Double? { limits.isEmpty ? nil : limits.sorted()[limits.count / 2] }
 
+    /// How much the limit around a run would have done in the run's time, the middle of all; nil without limits.
+    ///
+    /// Work divided by it is the fraction of the limit: where the machine has two speeds, the middle of the runs may be of
+    /// one and the middle of the limits of the other.
+    var medianAmountAtLimit: Double? {
+        limits.isEmpty ? nil : zip(seconds, limits).map { $0 * $1 }.sorted()[limits.count / 2]
+    }
+
     /// Runs pieces of work one after the other, each once.
     mutating func run(_ count: Int, _ body: (Int) throws -> Void) rethrows {
         lastLimit = sample?() ?? 0

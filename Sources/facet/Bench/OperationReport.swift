@@ -19,19 +19,20 @@ struct OperationResult: Encodable {
     /// Unit of the rate and of the limit.
     var unit: String { bound == .arithmetic ? "GFLOP/s" : "GB/s" }
 
-    /// - Parameter limit: of what bounds the operation, in FLOP/s or bytes/s.
-    init(_ operation: OperationCase, _ time: Measurement, limit: Double) {
+    /// - Parameter runs: with limits of what bounds the operation, in FLOP/s or bytes/s.
+    init(_ operation: OperationCase, _ runs: MeasurementBesideLimit) {
+        let time = Measurement(seconds: runs.seconds.sorted())
         name = operation.name
         size = operation.size
         bound = operation.bound
         milliseconds = time.median * 1e3
         fastestMilliseconds = time.fastest * 1e3
         slowestMilliseconds = time.slowest * 1e3
-        runs = time.seconds.count
+        self.runs = runs.seconds.count
         let work = operation.bound == .arithmetic ? operation.flop : operation.byteCount
         rate = work / time.median / 1e9
-        self.limit = limit / 1e9
-        fraction = rate / self.limit
+        limit = (runs.medianLimit ?? 0) / 1e9
+        fraction = work / (runs.medianAmountAtLimit ?? 0)
     }
 }
 
