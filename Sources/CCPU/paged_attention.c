@@ -6,6 +6,8 @@
 //     shared    [sequence][group][block of keys][panel]        parts of the sequences that are cut along the keys
 #include "attend.h"
 
+enum { products_worth_sharing = 1 << 16 };
+
 typedef struct paged {
     const cc_engine *engine;
     const char *q;
@@ -133,6 +135,22 @@ static void choose_cuts(paged *p) {
         p->blocks_per_task = cc_max(1, blocks / wanted);
 }
 
+// Products of queries and keys, at most.
+static ptrdiff_t products(const paged *p) {
+    ptrdiff_t sum = 0;
+    for (ptrdiff_t s = 0; s < p->sequences; s++)
+        sum += p->contexts[s] * group_queries(p, s) * p->cache.groups * p->cache.dimension;
+    return sum;
+}
+
+// So few that waking another thread would take longer.
+static void attend_alone(paged *p) {
+    p->queries = cc_task_queries;
+    for (ptrdiff_t s = 0, first = 0; s < p->sequences; first += sequence_tasks(p, s++))
+        for (ptrdiff_t task = 0; task < sequence_tasks(p, s); task++)
+            attend_task(p, first + task, 0);
+}
+
 void cc_paged_attention(cc_engine *engine, const void *q, cc_cache cache, ptrdiff_t sequences, const int32_t *offsets,
                         const int32_t *contexts, const int32_t *pages, ptrdiff_t pages_per_sequence, void *y) {
     paged p = {.engine = engine,
@@ -145,6 +163,10 @@ void cc_paged_attention(cc_engine *engine, const void *q, cc_cache cache, ptrdif
                .pages = pages,
                .pages_per_sequence = pages_per_sequence,
                .y = y};
+    if (products(&p) < products_worth_sharing) {
+        attend_alone(&p);
+        return;
+    }
     choose_cuts(&p);
     ptrdiff_t tasks = 0, cut = 0;
     for (ptrdiff_t s = 0; s < sequences; s++) {

@@ -3,6 +3,10 @@
 // A region is announced by a generation number. A worker spins on it for a bounded time, because the next
 // region of a forward pass is usually microseconds away, and then sleeps in the kernel, so an idle engine
 // uses no processor. Tasks are handed out by one shared counter: threads that are delayed simply take fewer.
+//
+// A region ends when its tasks have ended, not when every worker has been there: one that has no processor, or is still
+// being woken, holds nobody up. So a worker may arrive late, and the counter carries the generation: a task is taken only
+// from the region that the worker was called to, and that region waits for it.
 #define _GNU_SOURCE
 #include "pool.h"
 
@@ -10,6 +14,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,16 +32,16 @@ struct cc_pool {
     int threads;
     worker *workers;
 
-    // The region; written by the caller before `generation` is raised.
+    // The region; written by the caller before `open`, and read by who has taken a task of it.
     cc_task run;
     void *context;
-    ptrdiff_t tasks;
+    uint32_t tasks;
 
-    _Alignas(64) atomic_long next;
-    _Alignas(64) atomic_int generation;
+    _Alignas(64) _Atomic uint64_t open; // the generation, and in the low half how many tasks nobody has taken
+    _Alignas(64) _Atomic uint32_t generation;
     atomic_int sleepers;
     atomic_int stopping;
-    _Alignas(64) atomic_int running;
+    _Alignas(64) _Atomic uint32_t unfinished; // tasks that have not ended
     atomic_int caller_sleeps;
 };
 
@@ -48,25 +53,35 @@ static void relax(void) {
 #endif
 }
 
-static void futex_wait(atomic_int *word, int expected) {
+static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
 }
 
-static void futex_wake(atomic_int *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+static void futex_wake(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
 
-static void take_tasks(cc_pool *pool, int thread) {
-    for (;;) {
-        long task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (task >= pool->tasks)
-            return;
-        pool->run(pool->context, task, thread);
-    }
+// Takes a task of a region: how many were left with it, or 0 when there is none.
+static uint32_t take_task(cc_pool *pool, uint32_t generation) {
+    uint64_t open = atomic_load_explicit(&pool->open, memory_order_acquire);
+    while ((uint32_t)(open >> 32) == generation && (uint32_t)open != 0)
+        if (atomic_compare_exchange_weak_explicit(&pool->open, &open, open - 1, memory_order_acq_rel,
+                                                  memory_order_acquire))
+            return (uint32_t)open;
+    return 0;
 }
 
-static void wait_for_generation(cc_pool *pool, int seen) {
+static void take_tasks(cc_pool *pool, uint32_t generation, int thread) {
+    uint32_t done = 0;
+    for (uint32_t left; (left = take_task(pool, generation)) != 0; done++)
+        pool->run(pool->context, (ptrdiff_t)(pool->tasks - left), thread);
+    if (done > 0 && atomic_fetch_sub(&pool->unfinished, done) == done && atomic_load(&pool->caller_sleeps))
+        futex_wake(&pool->unfinished);
+}
+
+static uint32_t wait_for_generation(cc_pool *pool, uint32_t seen) {
     for (int i = 0; i < spin_limit; i++) {
-        if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen)
-            return;
+        uint32_t generation = atomic_load_explicit(&pool->generation, memory_order_acquire);
+        if (generation != seen)
+            return generation;
         relax();
     }
     // Announced before the last look, so that the caller either sees the sleeper or is seen by it.
@@ -74,18 +89,17 @@ static void wait_for_generation(cc_pool *pool, int seen) {
     while (atomic_load(&pool->generation) == seen)
         futex_wait(&pool->generation, seen);
     atomic_fetch_sub(&pool->sleepers, 1);
+    return atomic_load(&pool->generation);
 }
 
 static void *work(void *argument) {
     worker *self = argument;
     cc_pool *pool = self->pool;
-    for (int seen = 0;; seen++) {
-        wait_for_generation(pool, seen);
+    for (uint32_t seen = 0;;) {
+        seen = wait_for_generation(pool, seen);
         if (atomic_load_explicit(&pool->stopping, memory_order_acquire))
             return NULL;
-        take_tasks(pool, self->index);
-        if (atomic_fetch_sub(&pool->running, 1) == 1 && atomic_load(&pool->caller_sleeps))
-            futex_wake(&pool->running);
+        take_tasks(pool, seen, self->index);
     }
 }
 
@@ -95,15 +109,15 @@ static void announce(cc_pool *pool) {
         futex_wake(&pool->generation);
 }
 
-static void wait_for_workers(cc_pool *pool) {
+static void wait_for_tasks(cc_pool *pool) {
     for (int i = 0; i < spin_limit; i++) {
-        if (atomic_load_explicit(&pool->running, memory_order_acquire) == 0)
+        if (atomic_load_explicit(&pool->unfinished, memory_order_acquire) == 0)
             return;
         relax();
     }
     atomic_store(&pool->caller_sleeps, 1);
-    for (int left = atomic_load(&pool->running); left != 0; left = atomic_load(&pool->running))
-        futex_wait(&pool->running, left);
+    for (uint32_t left = atomic_load(&pool->unfinished); left != 0; left = atomic_load(&pool->unfinished))
+        futex_wait(&pool->unfinished, left);
     atomic_store(&pool->caller_sleeps, 0);
 }
 
@@ -117,12 +131,13 @@ void cc_pool_run(cc_pool *pool, ptrdiff_t tasks, cc_task run, void *context) {
     }
     pool->run = run;
     pool->context = context;
-    pool->tasks = tasks;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    atomic_store(&pool->running, pool->threads - 1);
+    pool->tasks = (uint32_t)tasks;
+    uint32_t generation = atomic_load_explicit(&pool->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&pool->unfinished, (uint32_t)tasks, memory_order_relaxed);
+    atomic_store_explicit(&pool->open, (uint64_t)generation << 32 | (uint32_t)tasks, memory_order_release);
     announce(pool);
-    take_tasks(pool, 0);
-    wait_for_workers(pool);
+    take_tasks(pool, generation, 0);
+    wait_for_tasks(pool);
 }
 
 static void join_workers(cc_pool *pool, int count) {
