@@ -21,7 +21,12 @@ final class Interrupt: @unchecked Sendable {
             if isSecond { _exit(130) }
             body()
         }
+        // Another thread registers the source, on a busy machine later than the first token: until then Control-C would be
+        // ignored. Nobody should wait for ever for one that does not come.
+        let isRegistered = DispatchSemaphore(value: 0)
+        source.setRegistrationHandler { isRegistered.signal() }
         source.resume()
+        _ = isRegistered.wait(timeout: .now() + .seconds(1))
         self.source = source
     }
 
