@@ -213,6 +213,17 @@ def origin(arguments: argparse.Namespace) -> dict:
     }
 
 
+def parser_of_turns(description: str) -> argparse.ArgumentParser:
+    """What the scripts understand that take turns with a peer, which they run as processes of their own: `--peer`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=figures.default_threads())
+    parser.add_argument("--facet", default=str(REPOSITORY / ".build" / "release" / "facet"))
+    parser.add_argument("--output", type=pathlib.Path)
+    parser.add_argument("--peer", nargs=2, metavar=("NAME", "LIBRARY"), help=argparse.SUPPRESS)
+    return parser
+
+
 def parsed(output: str) -> list[dict]:
     """The figures in what ours or a peer printed."""
     try:

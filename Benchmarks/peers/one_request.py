@@ -23,7 +23,6 @@ import compare
 import figures
 import reading
 
-HERE = pathlib.Path(__file__).resolve().parent
 PROMPT, TOKENS, BETWEEN_READINGS = 16, 100, 5
 # What ours is asked for, and the format of llama.cpp beside it; int4 in groups of 64, as many bits as Q4_0, and of 128.
 KINDS = {
@@ -86,13 +85,8 @@ def middle(items: list[dict], name: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="one request, ours and llama.cpp alternately")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=figures.default_threads())
-    parser.add_argument("--facet", default=str(HERE.parent.parent / ".build" / "release" / "facet"))
+    parser = compare.parser_of_turns("one request, ours and llama.cpp alternately")
     parser.add_argument("--only", default="", help="what is asked of ours has to contain this")
-    parser.add_argument("--output", type=pathlib.Path)
-    parser.add_argument("--peer", nargs=2, metavar=("TYPE", "LIBRARY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peer:
         measure_peer(*arguments.peer, arguments.threads)

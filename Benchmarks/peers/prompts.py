@@ -23,7 +23,6 @@ import compare
 import figures
 import reading
 
-HERE = pathlib.Path(__file__).resolve().parent
 PROMPTS = 3  # of a turn
 PEERS = ("PyTorch", "llama.cpp")
 
@@ -135,13 +134,7 @@ def row(count: int, turns: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="prompts in bf16, ours and two peers alternately")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=figures.default_threads())
-    parser.add_argument("--facet", default=str(HERE.parent.parent / ".build" / "release" / "facet"))
-    parser.add_argument("--output", type=pathlib.Path)
-    parser.add_argument("--peer", nargs=2, metavar=("NAME", "LIBRARY"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = compare.parser_of_turns("prompts in bf16, ours and two peers alternately").parse_args()
     if arguments.peer:
         serve_peer(*arguments.peer, arguments.threads)
         return
