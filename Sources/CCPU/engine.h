@@ -11,6 +11,7 @@ struct cc_engine {
     char *shared;     // shared_bytes, written by one region and read by the next
     char *scratch;    // scratch_bytes per thread
     cc_share *shares; // one per thread
+    ptrdiff_t ahead;  // how far ahead memory is asked for that is read once, or 0; see processor.h
 };
 
 // Rows of a product's left operand, in the layout of kernels.h.

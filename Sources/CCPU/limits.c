@@ -56,7 +56,7 @@ enum { read_piece = 1 << 18 };
 
 typedef struct reading {
     const char *bytes;
-    ptrdiff_t count;
+    ptrdiff_t count, ahead;
     _Atomic uint64_t mixed;
 } reading;
 
@@ -67,6 +67,9 @@ static void read_task(void *context, ptrdiff_t task, int thread) {
     const char *p = r->bytes + task * read_piece, *end = p + cc_min(read_piece, r->count - task * read_piece);
     v8 a = {}, b = {}, c = {}, d = {};
     for (; p + 256 <= end; p += 256) {
+        if (r->ahead)
+            for (int line = 0; line < 256; line += 64)
+                __builtin_prefetch(p + r->ahead + line, 0, 3);
         const v8 *v = (const v8 *)p;
         a ^= v[0];
         b ^= v[1];
@@ -78,7 +81,7 @@ static void read_task(void *context, ptrdiff_t task, int thread) {
 }
 
 double cc_measure_read(cc_engine *engine, const void *bytes, ptrdiff_t count) {
-    reading r = {.bytes = bytes, .count = count};
+    reading r = {.bytes = bytes, .count = count, .ahead = engine->ahead};
     double start = now();
     cc_pool_run(engine->pool, cc_ceil_div(count, read_piece), read_task, &r);
     return (double)count / (now() - start);

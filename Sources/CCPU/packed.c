@@ -116,6 +116,7 @@ static cc_panel panel_at(const packed_product *p, ptrdiff_t index, ptrdiff_t blo
     cc_panel panel = cc_whole_panel(&p->matrix, (const char *)p->matrix.panels + index * p->panel_bytes);
     panel.first = word / p->ratio;
     panel.words = cc_ceil_div(words, p->ratio);
+    panel.ahead = p->rows <= few_rows ? p->engine->ahead : 0; // of many, the first tile finds it near
     if (!expanded)
         return panel;
     p->path->expand(expanded, panel);

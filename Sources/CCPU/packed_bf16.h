@@ -48,13 +48,14 @@ static void expand_bf16(void *words, cc_panel panel) {
 static int direct_bf16(int format, ptrdiff_t rows) { return format == CC_PACKED_BF16 || rows <= tile_rows; }
 
 // `height` and `fp8` are constants at every call, so the sums live in registers.
-INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel, int fp8, ptrdiff_t words, float *sums,
-                             ptrdiff_t stride, int accumulate) {
+INLINE void tile_packed_bf16(const int32_t *rows, int height, const char *panel, int fp8, ptrdiff_t words,
+                             ptrdiff_t ahead, float *sums, ptrdiff_t stride, int accumulate) {
     vf sum[tile_rows][2] = {};
     for (ptrdiff_t k = 0; k < words; k++) {
         vi right[2];
         if (height == tile_rows)
             ask_for_next_rows(rows, cc_row_words, height, k);
+        ask_ahead(panel + k * (fp8 ? 64 : 128), fp8 ? 64 : 128, ahead);
         if (fp8) {
             widen_fp8_word(right, panel + k * 64);
         } else {
@@ -85,11 +86,11 @@ static void multiply_packed_bf16(const void *rows, ptrdiff_t row_count, const cc
         const int32_t *left = (const int32_t *)rows + row * cc_row_words;
         float *out = sums + row * stride;
         ptrdiff_t height = cc_min(tile_rows, row_count - row);
-#define TILE(n) tile_packed_bf16(left, n, right, 0, panel.words, out, stride, accumulate)
+#define TILE(n) tile_packed_bf16(left, n, right, 0, panel.words, panel.ahead, out, stride, accumulate)
         if (panel.format == CC_PACKED_BF16)
             PACKED_HEIGHTS_3(height, TILE)
 #undef TILE
-#define TILE(n) tile_packed_bf16(left, n, right, 1, panel.words, out, stride, accumulate)
+#define TILE(n) tile_packed_bf16(left, n, right, 1, panel.words, panel.ahead, out, stride, accumulate)
         if (panel.format == CC_PACKED_FP8)
             PACKED_HEIGHTS_3(height, TILE)
 #undef TILE

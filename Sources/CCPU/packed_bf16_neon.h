@@ -125,18 +125,15 @@ INLINE void tile_mmla_bf16(const int32_t *rows, int pairs, ptrdiff_t height, con
 }
 
 // One row: a word of the row meets a word of every column.
-INLINE void multiply_row_bf16(const int32_t *row, const char *panel, int format, ptrdiff_t words, float *sums,
-                              int accumulate) {
+INLINE void multiply_row_bf16(const int32_t *row, const char *panel, int format, ptrdiff_t words, ptrdiff_t ahead,
+                              float *sums, int accumulate) {
     float32x4_t sum[packed_vectors];
 #pragma clang loop unroll(full)
     for (int v = 0; v < packed_vectors; v++)
         sum[v] = vdupq_n_f32(0);
     for (ptrdiff_t k = 0; k < words; k++, panel += cc_packed_word_bytes(format)) {
         bfloat16x8_t left = vreinterpretq_bf16_s32(vdupq_n_s32(row[k]));
-        if (format == CC_PACKED_BF16) {
-            __builtin_prefetch(panel + packed_ahead, 0, 2);
-            __builtin_prefetch(panel + packed_ahead + 64, 0, 2);
-        }
+        ask_ahead(panel, cc_packed_word_bytes(format), ahead);
 #pragma clang loop unroll(full)
         for (int v = 0; v < packed_vectors; v++)
             sum[v] = vbfdotq_f32(sum[v], left, vreinterpretq_bf16_u32(load_pairs(panel, format, v)));
@@ -151,7 +148,7 @@ INLINE void multiply_few_bf16(const int32_t *rows, ptrdiff_t row_count, cc_panel
                               ptrdiff_t stride, int accumulate) {
     const char *right = cc_panel_word(panel, panel.first);
     if (row_count == 1) {
-        multiply_row_bf16(rows, right, format, panel.words, sums, accumulate);
+        multiply_row_bf16(rows, right, format, panel.words, panel.ahead, sums, accumulate);
         return;
     }
     ptrdiff_t height = mmla_height(row_count);

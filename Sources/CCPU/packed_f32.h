@@ -164,6 +164,16 @@ INLINE void step_packed_f32(vf sum[packed_rows_f32][packed_tile_vectors], const 
     }
 }
 
+// Asks for a word of a panel that comes later: few rows use each word once, so it comes from memory. `bytes`, those of a
+// word, is a constant at every call.
+INLINE void ask_ahead(const char *word, ptrdiff_t bytes, ptrdiff_t ahead) {
+    if (!ahead)
+        return;
+    __builtin_prefetch(word + ahead, 0, 3);
+    if (bytes == 128)
+        __builtin_prefetch(word + ahead + 64, 0, 3);
+}
+
 // Rows of a product of many come from further away than the panel does: while one tile is multiplied, the rows of the
 // next are asked for, one line of each in the time of a line. `row_words` apart; word `k` is the one that is multiplied.
 INLINE void ask_for_next_rows(const int32_t *rows, ptrdiff_t row_words, int height, ptrdiff_t k) {

@@ -5,24 +5,6 @@
 #pragma once
 #include "rowwise.h"
 
-// How far ahead of its use a product of a few rows asks for memory, in bytes; 0: it does not. What this does depends on the
-// processor and is only measured, see Benchmarks/LOG.md: on Zen 4 asking makes reading slower, on Zen 3 faster.
-#if CC_VECTOR_BYTES == 64
-enum { packed_ahead = 0, packed_asks_for_lines = 0 };
-#elif CC_VECTOR_BYTES == 32
-enum { packed_ahead = 1024, packed_asks_for_lines = 1 };
-#else
-enum { packed_ahead = 4096, packed_asks_for_lines = 0 };
-#endif
-
-// `bytes`, those of a word, is a constant at every call.
-INLINE void ask_for_words(const char *word, ptrdiff_t bytes) {
-    if (packed_ahead > 0 && (bytes == 128 || packed_asks_for_lines))
-        __builtin_prefetch(word + packed_ahead, 0, 2);
-    if (packed_ahead > 0 && bytes == 128)
-        __builtin_prefetch(word + packed_ahead + 64, 0, 2);
-}
-
 enum {
     few_tile_rows = 5,
 #if CC_VECTOR_BYTES == 64 || defined(__aarch64__)
@@ -75,7 +57,7 @@ INLINE void tile_few_f32(const float *rows, int height, cc_panel panel, int form
         const char *from = cc_panel_word(panel, word);
         for (ptrdiff_t i = 0; i < count; i++, from += bytes, rows += per_word) {
             if (first == 0)
-                ask_for_words(from, bytes);
+                ask_ahead(from, bytes, panel.ahead);
 #pragma clang loop unroll(full)
             for (int e = 0; e < per_word; e++) {
                 vf right[packed_vectors];

@@ -65,6 +65,7 @@ INLINE void tile_group(const int32_t *rows, panel_group group, int height, int i
     for (ptrdiff_t k = 0; k < group.words; k++) {
         if (height == tile_rows)
             ask_for_next_rows(rows, cc_quantized_row_words, height, group.first + k);
+        ask_ahead(group.codes + k * bytes, bytes, group.ahead);
         __m512i right[2] = {_mm512_loadu_si512(group.codes + k * bytes)};
         if (int4) {
             right[1] = _mm512_and_si512(right[0], _mm512_set1_epi8((char)0xf0));

@@ -134,10 +134,10 @@ INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const
 }
 
 INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, const char *codes, ptrdiff_t words,
-                           int first, int vectors) {
+                           ptrdiff_t ahead, int first, int vectors) {
     for (ptrdiff_t k = 0; k < words; k++) {
         if (first == 0)
-            ask_for_words(codes + k * 64, 64);
+            ask_ahead(codes + k * 64, 64, ahead);
         add_word(sum, rows + k, height, codes + k * 64, 1, first, vectors);
     }
 }
@@ -164,7 +164,7 @@ INLINE void add_int8_word(byte_sums *sum, const int32_t *rows, int height, const
 
 // Products of at most `narrow_words` words.
 INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, const char *codes, ptrdiff_t words,
-                           int first, int vectors) {
+                           ptrdiff_t ahead, int first, int vectors) {
     __m256i narrow[byte_tile_rows][4];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
@@ -173,7 +173,7 @@ INLINE void add_int4_words(byte_sums *sum, const int32_t *rows, int height, cons
             narrow[r][v] = _mm256_setzero_si256();
     for (ptrdiff_t k = 0; k < words; k++) {
         if (first == 0)
-            ask_for_words(codes + k * 64, 64);
+            ask_ahead(codes + k * 64, 64, ahead);
         __m256i right[4];
 #pragma clang loop unroll(full)
         for (int v = 0; v < vectors; v++)
@@ -208,11 +208,11 @@ INLINE void tile_bytes(const int32_t *rows, panel_group group, int height, int i
     if (int4)
         for (ptrdiff_t k = 0; k < group.words; k += narrow_words)
             add_int4_words(&sum, rows + group.first + k, height, group.codes + k * 64,
-                           cc_min(narrow_words, group.words - k), first, vectors);
+                           cc_min(narrow_words, group.words - k), group.ahead, first, vectors);
     else
         for (ptrdiff_t k = 0; k < group.words; k++) {
             if (first == 0)
-                ask_for_words(group.codes + k * 128, 128);
+                ask_ahead(group.codes + k * 128, 128, group.ahead);
             add_int8_word(&sum, rows + int8_row_words * (group.first + k), height, group.codes + k * 128, first, vectors);
         }
 #pragma clang loop unroll(full)

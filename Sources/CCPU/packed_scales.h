@@ -47,13 +47,15 @@ typedef struct panel_group {
     ptrdiff_t index;        // of the row's group
     ptrdiff_t first, words; // words of the row
     ptrdiff_t step, bytes;  // words and bytes to the next group
+    ptrdiff_t ahead;        // how far ahead words are asked for, or 0
 } panel_group;
 
 // The first group of a part of a panel, which starts with a group. `int4` is a constant at every call.
 INLINE panel_group first_group(cc_panel panel, int int4) {
     panel_group group = {.codes = cc_panel_word(panel, panel.first),
                          .scales = scales_at(panel, panel.first),
-                         .step = panel.group_words ? panel.group_words : 32};
+                         .step = panel.group_words ? panel.group_words : 32,
+                         .ahead = panel.ahead};
     group.words = cc_min(group.step, panel.words);
     group.bytes = group.step * (int4 ? 64 : 128) + (panel.group_words ? cc_scale_bytes(panel.scale_type) : 0);
     return group;
