@@ -116,7 +116,7 @@ static cc_panel panel_at(const packed_product *p, ptrdiff_t index, ptrdiff_t blo
     cc_panel panel = cc_whole_panel(&p->matrix, (const char *)p->matrix.panels + index * p->panel_bytes);
     panel.first = word / p->ratio;
     panel.words = cc_ceil_div(words, p->ratio);
-    panel.ahead = p->rows <= few_rows ? p->engine->ahead : 0; // of many, the first tile finds it near
+    panel.ahead = p->engine->ahead;
     if (!expanded)
         return panel;
     p->path->expand(expanded, panel);
@@ -144,10 +144,15 @@ static void sum_many(const packed_product *p, ptrdiff_t first, ptrdiff_t count, 
         for (ptrdiff_t i = 0; i < count; i++)
             panels[i] = panel_at(p, first + i, block,
                                  expanded ? expanded + i * cc_block_words * cc_packed_width * 4 : NULL);
-        for (ptrdiff_t tile = 0; tile < rows; tile += p->path->tile_rows)
-            for (ptrdiff_t i = 0; i < count; i++)
-                p->path->multiply(row_at(p, p->engine->shared, block, row + tile), cc_min(p->path->tile_rows, rows - tile), &panels[i],
-                                  sums + tile * columns_per_block + i * cc_packed_width, columns_per_block, block > 0);
+        for (ptrdiff_t tile = 0; tile < rows; tile += p->path->tile_rows) {
+            const char *left = row_at(p, p->engine->shared, block, row + tile);
+            ptrdiff_t height = cc_min(p->path->tile_rows, rows - tile);
+            for (ptrdiff_t i = 0; i < count; i++) {
+                p->path->multiply(left, height, &panels[i], sums + tile * columns_per_block + i * cc_packed_width,
+                                  columns_per_block, block > 0);
+                panels[i].ahead = 0; // the next tile finds it in a cache
+            }
+        }
     }
 }
 

@@ -34,7 +34,7 @@ typedef struct cc_panel {
     ptrdiff_t first; // word of the panel
     ptrdiff_t words;
     int expanded; // whether it is what `expand` wrote
-    ptrdiff_t ahead; // how far ahead of its use a word is asked for, in bytes, or 0
+    ptrdiff_t ahead; // how far ahead of its use a word is asked for, in bytes; 0 where panels are in a cache, or asking is slower
 } cc_panel;
 
 // One way to multiply packed panels: float32 words, bfloat16 pairs, or quadruples of bytes.

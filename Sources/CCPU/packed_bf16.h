@@ -39,6 +39,7 @@ static void expand_bf16(void *words, cc_panel panel) {
     const char *from = cc_panel_word(panel, panel.first);
     for (ptrdiff_t i = 0; i < panel.words; i++) {
         vi pairs[2];
+        ask_ahead(from + i * 64, 64, panel.ahead);
         widen_fp8_word(pairs, from + i * 64);
         memcpy((char *)words + i * 128, pairs, 128);
     }

@@ -98,6 +98,16 @@ INLINE ptrdiff_t run_length(cc_panel panel, ptrdiff_t word) {
     return panel.group_words ? cc_min(left, panel.group_words - word % panel.group_words) : left;
 }
 
+// Asks for a word of a panel that will be read later: what reads a panel first finds it in no cache. `bytes`, those of a word,
+// is a constant at every call.
+INLINE void ask_ahead(const char *word, ptrdiff_t bytes, ptrdiff_t ahead) {
+    if (!ahead)
+        return;
+    __builtin_prefetch(word + ahead, 0, 3);
+    if (bytes == 128)
+        __builtin_prefetch(word + ahead + 64, 0, 3);
+}
+
 // The columns of one tile lie together, [tile][cc_block_words][columns]: a tile that read every other cache line would
 // bring twice as many into the nearest cache as it needs.
 INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
@@ -109,6 +119,7 @@ INLINE void expand_f32_typed(float *to, cc_panel panel, int format) {
         const float *scales = widen_scales(scales_at(panel, word), space);
         const char *from = cc_panel_word(panel, word);
         for (ptrdiff_t i = 0; i < count; i++, to += per_word * packed_tile_width) {
+            ask_ahead(from + i * cc_packed_word_bytes(format), cc_packed_word_bytes(format), panel.ahead);
 #pragma clang loop unroll(full)
             for (int v = 0; v < packed_vectors; v++)
 #pragma clang loop unroll(full)
@@ -162,16 +173,6 @@ INLINE void step_packed_f32(vf sum[packed_rows_f32][packed_tile_vectors], const 
         for (int v = 0; v < packed_tile_vectors; v++)
             sum[r][v] += left * right[v];
     }
-}
-
-// Asks for a word of a panel that comes later: few rows use each word once, so it comes from memory. `bytes`, those of a
-// word, is a constant at every call.
-INLINE void ask_ahead(const char *word, ptrdiff_t bytes, ptrdiff_t ahead) {
-    if (!ahead)
-        return;
-    __builtin_prefetch(word + ahead, 0, 3);
-    if (bytes == 128)
-        __builtin_prefetch(word + ahead + 64, 0, 3);
 }
 
 // Rows of a product of many come from further away than the panel does: while one tile is multiplied, the rows of the
