@@ -3,6 +3,7 @@
 #
 #   Tools/setup.sh           install what is missing (apt-get; through sudo when not root)
 #   Tools/setup.sh --check   install nothing; name what is missing and exit 1, or exit 0
+#   Tools/setup.sh --arm64   install also what Tools/kernels/arm64.sh needs; --check after it as above
 #
 # What counts is the file, not the package: a header put in place by another package manager, or by hand,
 # is as good as Debian's. With nothing missing this takes a few hundredths of a second and runs no apt-get.
@@ -65,6 +66,13 @@ need_toolchain_libraries() {
     done < <(ldd "${programs[@]}" 2>/dev/null | awk '$2 == "=>" && $3 == "not" { print $1 }' | sort -u)
 }
 
+# A linker, a C library and an emulator for arm64.
+need_emulation() {
+    need_program gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+    need_file libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/features.h
+    need_program qemu-user qemu-aarch64
+}
+
 find_missing() {
     missing=()
     need_toolchain_libraries
@@ -77,6 +85,7 @@ find_missing() {
     need_header libpng-dev png.h
     need_header libwebp-dev webp/demux.h
     need_header libgif-dev gif_lib.h
+    [ -z "$arm64" ] || need_emulation
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | awk 'NF && !seen[$0]++')
 }
 
@@ -109,6 +118,8 @@ install_missing() {
     apt_install "${missing[@]}" >/dev/null || fail "apt-get could not install ${missing[*]}; see the lines above"
 }
 
+arm64=
+[ "${1:-}" != --arm64 ] || { arm64=1 && shift; }
 command -v swift >/dev/null ||
     fail "no swift on the PATH; install Swift 6.3 or newer (https://www.swift.org/install/linux) and run make again"
 find_missing

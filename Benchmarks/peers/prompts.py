@@ -29,15 +29,9 @@ PEERS = ("PyTorch", "llama.cpp")
 
 def pytorch_prefill(threads: int):
     """What reads a prompt of so many tokens and returns the seconds."""
-    import torch
-
     import pytorch_decoder
 
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
-    torch.manual_seed(0)
-    decoder = pytorch_decoder.Decoder(
-        argparse.Namespace(config=figures.REDUCED, device="cpu", compiled=False, threads=threads))
+    decoder = pytorch_decoder.on_processor(threads)
 
     def prefill(count: int) -> float:
         ids = decoder.tokens(1, count)

@@ -46,6 +46,11 @@ class Decoder:
         self.name = "transformers compiled" if arguments.compiled else "transformers"
         self.version = f"{transformers.__version__}, torch {torch.__version__}"
 
+    def bytes_of_token(self) -> int:
+        """Bytes of the weights that one token reads: all but the table of the ids."""
+        parameters = self.model.named_parameters()
+        return sum(part.numel() * part.element_size() for name, part in parameters if "embed_tokens" not in name)
+
     def tokens(self, batch: int, count: int) -> torch.Tensor:
         return torch.randint(5, self.model.config.vocab_size, (batch, count))
 
@@ -87,6 +92,19 @@ class Decoder:
             context=prompt)
 
 
+def on_processor(threads: int) -> Decoder:
+    """The reduced decoder, for other programs."""
+    start(threads, "cpu")
+    return Decoder(argparse.Namespace(config=figures.REDUCED, device="cpu", compiled=False, threads=threads))
+
+
+def start(threads: int, device: str) -> None:
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    torch.manual_seed(0)
+    torch.set_default_device(device)
+
+
 def numbers(text: str) -> list[int]:
     return [int(word) for word in text.split(",")]
 
@@ -102,10 +120,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=figures.default_threads())
     parser.add_argument("--repeats", type=int, default=3, help="of each prefill")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.set_grad_enabled(False)
-    torch.manual_seed(0)
-    torch.set_default_device(arguments.device)
+    start(arguments.threads, arguments.device)
     decoder = Decoder(arguments)
     if not arguments.compiled:
         for count in arguments.prefills:
