@@ -112,10 +112,17 @@ package struct MappedFile: ~Copyable, @unchecked Sendable {
             case .random: MADV_RANDOM
             case .dontNeed, .evict: MADV_DONTNEED
             }
-        madvise(base + pages.lowerBound, pages.count, Int32(kernelAdvice))
+        // Of one call the kernel reads as much as the disk's window of reading ahead, and forgets the rest.
+        let step = advice == .willNeed ? Self.readAheadByteCount : pages.count
+        for start in stride(from: pages.lowerBound, to: pages.upperBound, by: step) {
+            madvise(base + start, min(step, pages.upperBound - start), Int32(kernelAdvice))
+        }
         // The page cache lets go only of pages that no process maps: after the line above.
         if advice == .evict { posix_fadvise(descriptor, pages.lowerBound, pages.count, Int32(POSIX_FADV_DONTNEED)) }
     }
+
+    /// Linux's own window, where nobody has set a larger one.
+    private static let readAheadByteCount = 128 << 10
 
     private static func regularByteCount(_ descriptor: Int32, _ path: String) throws(CheckpointError) -> Int {
         var status = stat()
